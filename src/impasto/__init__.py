@@ -1,0 +1,39 @@
+"""Impasto: fast neural style transfer. Train a painting into a network, repaint any photo in one pass.
+
+>>> import impasto
+>>> impasto.load("great_wave")(photo).save("painted.jpg")  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from impasto.errors import ImpastoError as ImpastoError
+    from impasto.stylizing.stylizer import Stylizer as Stylizer
+    from impasto.workflows import load as load
+    from impasto.workflows import styles as styles
+    from impasto.workflows import train as train
+
+# Loaded at first use, so that `import impasto` takes milliseconds.
+_HOMES = {
+    "ImpastoError": "impasto.errors",
+    "Stylizer": "impasto.stylizing.stylizer",
+    "load": "impasto.workflows",
+    "styles": "impasto.workflows",
+    "train": "impasto.workflows",
+}
+__all__ = ["ImpastoError", "Stylizer", "__version__", "load", "styles", "train"]  # noqa: F822
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'impasto' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,6 @@
+"""`impasto data`."""
+
+
+def data() -> None:
+    """Not yet."""
+    raise NotImplementedError

@@ -1,0 +1,6 @@
+"""`impasto demo`."""
+
+
+def demo() -> None:
+    """Not yet."""
+    raise NotImplementedError

@@ -1,0 +1,6 @@
+"""`impasto inspect`."""
+
+
+def inspect() -> None:
+    """Not yet."""
+    raise NotImplementedError

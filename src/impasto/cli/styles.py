@@ -1,0 +1,6 @@
+"""`impasto styles`."""
+
+
+def styles() -> None:
+    """List the bundled styles."""
+    raise NotImplementedError

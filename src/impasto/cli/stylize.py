@@ -1,0 +1,6 @@
+"""`impasto stylize`."""
+
+
+def stylize() -> None:
+    """Not yet."""
+    raise NotImplementedError

@@ -1,0 +1,6 @@
+"""`impasto train`."""
+
+
+def train() -> None:
+    """Not yet."""
+    raise NotImplementedError

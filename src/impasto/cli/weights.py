@@ -1,0 +1,6 @@
+"""`impasto weights`."""
+
+
+def weights() -> None:
+    """Not yet."""
+    raise NotImplementedError

@@ -1,0 +1,236 @@
+"""Every number of a training, checked on creation; a default is written here and nowhere else.
+
+The three dataclasses are also the command line's options and the keys of a TOML file: each field's
+name is unique among them, so that `content_weight` means one thing everywhere (:func:`options`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal
+
+from impasto.errors import ImpastoError
+
+LossNetworkName = Literal["vgg16", "vgg19", "squeezenet"]
+
+
+@dataclass(frozen=True)
+class LossLayers:
+    """Which layers of a loss network are compared when the user names none, and how they are weighted."""
+
+    content: tuple[str, ...]
+    style: tuple[str, ...]
+    content_weight: float
+    style_weight: float
+
+
+USUAL_LAYERS: dict[str, LossLayers] = {
+    # The source example's layers and weights.
+    "vgg16": LossLayers(("relu3_3",), ("relu1_2", "relu2_2", "relu3_3", "relu4_3"), 1e-4, 3e-8),
+    "vgg19": LossLayers(("relu3_3",), ("relu1_2", "relu2_2", "relu3_3", "relu4_3"), 1e-4, 3e-8),
+    "squeezenet": LossLayers(("fire5",), ("conv1", "fire2", "fire3", "fire4", "fire6", "fire8"), 1e-4, 3e-8),
+}
+
+# In the balanced form both losses are relative numbers near 1, whatever the network.
+BALANCED_WEIGHTS = (1.0, 10.0)
+
+
+def doc(default: Any, text: str) -> Any:
+    """A dataclass field with its sentence, which the command line shows as the option's help."""
+    return field(default=default, metadata={"help": text})
+
+
+def require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ImpastoError(message)
+
+
+def _check_choices(config: Any) -> None:
+    for name, annotation in typing.get_type_hints(type(config)).items():
+        if typing.get_origin(annotation) is Literal:
+            value, allowed = getattr(config, name), typing.get_args(annotation)
+            require(value in allowed, f"{option_name(name)} is {value!r}; it must be one of {', '.join(allowed)}")
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """The image transformer network (Johnson, Alahi, Fei-Fei, ECCV 2016; DESIGN 1)."""
+
+    width: int = doc(32, "Channels of the first layer; the following ones have two and four times as many.")
+    blocks: int = doc(5, "Number of residual blocks.")
+    padding: Literal["zero", "reflection"] = doc("zero", "What convolutions see beyond the border.")
+    output: Literal["tanh", "linear"] = doc("tanh", "How the last layer becomes pixels: tanh, or linear and clamped.")
+    styles: int = field(default=1, metadata={"help": "Number of styles, a row of (scale, offset) each.", "cli": False})
+
+    def __post_init__(self) -> None:
+        _check_choices(self)
+        require(1 <= self.width <= 512, f"--width is {self.width}; it must lie between 1 and 512")
+        require(0 <= self.blocks <= 64, f"--blocks is {self.blocks}; it must lie between 0 and 64")
+        require(1 <= self.styles <= 4096, f"a network holds 1 to 4096 styles, not {self.styles}")
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """The perceptual loss: which network looks, at which layers, and how the parts are weighted."""
+
+    loss_network: LossNetworkName = doc("vgg16", "The network whose features are compared.")
+    loss_normalization: Literal["auto", "caffe", "torchvision"] = doc(
+        "auto", "What the loss network's weights expect of a pixel; auto tells it from the file."
+    )
+    content_layers: tuple[str, ...] = doc((), "Layers of the content loss (default: the network's usual ones).")
+    style_layers: tuple[str, ...] = doc((), "Layers of the style loss (default: the network's usual ones).")
+    balanced: bool = doc(False, "Divide each distance by its own scale, so that one weight fits any painting.")
+    content_weight: float | None = doc(None, "Weight of the content loss (default: 1e-4; balanced: 1).")
+    style_weight: float | None = doc(None, "Weight of the style loss (default: 3e-8; balanced: 10).")
+    tv_weight: float = doc(0.0, "Weight of the total variation of the result.")
+    look_scale: tuple[float, float] = doc(
+        (1.0, 1.0), "The loss network looks at everything enlarged by a random factor from this range."
+    )
+
+    def __post_init__(self) -> None:
+        _check_choices(self)
+        usual = USUAL_LAYERS[self.loss_network]
+        weights = BALANCED_WEIGHTS if self.balanced else (usual.content_weight, usual.style_weight)
+        resolved = {
+            "content_layers": self.content_layers or usual.content,
+            "style_layers": self.style_layers or usual.style,
+            "content_weight": weights[0] if self.content_weight is None else self.content_weight,
+            "style_weight": weights[1] if self.style_weight is None else self.style_weight,
+        }
+        for name, value in resolved.items():
+            object.__setattr__(self, name, value)
+        for name in ("content_weight", "style_weight", "tv_weight"):
+            value = getattr(self, name)
+            require(0 <= value < float("inf"), f"{option_name(name)} is {value}; it must be zero or positive")
+        low, high = self.look_scale
+        require(0.25 <= low <= high <= 4, f"--look-scale is {low} {high}; two factors from 0.25 to 4, the smaller first")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training; the defaults are the recipe `classic`, the source example to the letter."""
+
+    epochs: int = doc(2, "Passes over the photos.")
+    batch_size: int = doc(4, "Photos per step; an incomplete last batch is dropped.")
+    learning_rate: float = doc(1e-3, "Adam's learning rate.")
+    beta1: float = doc(0.9, "Adam's decay of the first moment.")
+    beta2: float = doc(0.999, "Adam's decay of the second moment.")
+    schedule: Literal["constant", "cosine"] = doc("constant", "How the learning rate goes: constant, or cosine to zero.")
+    ema: float = doc(0.0, "Decay of the moving average of the weights that the style file gets; 0 turns it off.")
+    image_size: int = doc(256, "Side of the square training photos in pixels.")
+    style_size: int = doc(256, "Side of the style image in pixels; larger gives finer strokes.")
+    fit: Literal["stretch", "crop"] = doc("stretch", "How photos become square: stretched, or the largest centre crop.")
+    style_fit: Literal["stretch", "crop", "keep"] = doc(
+        "stretch", "How the painting gets its size: stretched, cropped, or its short side resized."
+    )
+    fraction: float = doc(1.0, "Share of the photos to use, drawn at random.")
+    seed: int = doc(0, "Seed of weights, order and all that is random.")
+    precision: Literal["auto", "float32", "bf16"] = doc("auto", "bf16 runs convolutions in bfloat16; auto where fast.")
+    device: Literal["auto", "cpu", "cuda", "mps"] = doc("auto", "Where to train; auto takes the best there is.")
+    workers: int = doc(-1, "Processes that read photos; -1 chooses by the number of cores, 0 reads in the main one.")
+    max_iterations: int = doc(0, "Stop after this many steps; 0 for no limit.")
+    max_minutes: float = doc(0.0, "Stop after this many minutes of training; 0 for no limit.")
+    plot_every: int = doc(10, "Redraw progress.png every so many steps.")
+    checkpoint_minutes: float = doc(5.0, "Save a checkpoint every so many minutes.")
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+
+    def __post_init__(self) -> None:
+        _check_choices(self)
+        for name in ("epochs", "batch_size", "plot_every"):
+            require(getattr(self, name) >= 1, f"{option_name(name)} is {getattr(self, name)}; it must be at least 1")
+        for name in ("max_iterations", "max_minutes", "seed"):
+            require(getattr(self, name) >= 0, f"{option_name(name)} is {getattr(self, name)}; it must not be negative")
+        require(self.learning_rate > 0, f"--learning-rate is {self.learning_rate}; it must be positive")
+        for name in ("beta1", "beta2", "ema"):
+            value = getattr(self, name)
+            require(0 <= value < 1, f"{option_name(name)} is {value}; it must lie in [0, 1)")
+        require(0 < self.fraction <= 1, f"--fraction is {self.fraction}; it must lie in (0, 1]")
+        for name in ("image_size", "style_size"):
+            value = getattr(self, name)
+            require(32 <= value <= 4096, f"{option_name(name)} is {value}; it must lie between 32 and 4096 pixels")
+        require(-1 <= self.workers <= 256, f"--workers is {self.workers}; it must be -1 or up to 256")
+        require(self.checkpoint_minutes > 0, "--checkpoint-minutes must be positive")
+
+
+RECIPES: dict[str, dict[str, Any]] = {"classic": {}}
+"""A recipe is the options in which it differs from the defaults above."""
+
+
+def option_name(name: str) -> str:
+    """`content_weight` → `--content-weight`."""
+    return "--" + name.replace("_", "-")
+
+
+@cache
+def options() -> dict[str, tuple[type, dataclasses.Field[Any]]]:
+    """All options of a training by name, each with the dataclass that owns it."""
+    found: dict[str, tuple[type, dataclasses.Field[Any]]] = {}
+    for owner in (TrainConfig, NetworkConfig, LossConfig):
+        for item in dataclasses.fields(owner):
+            if "help" in item.metadata:
+                assert item.name not in found, f"two options are called {item.name}"
+                found[item.name] = (owner, item)
+    return found
+
+
+def make_config(values: Mapping[str, Any], where: str = "the configuration") -> TrainConfig:
+    """A TrainConfig of flat option values, e.g. ``{"epochs": 1, "style_weight": 1e-8}``.
+
+    Raises:
+        ImpastoError: an unknown name, or a value of the wrong type or range; the text names it and `where`.
+    """
+    parts: dict[type, dict[str, Any]] = {TrainConfig: {}, NetworkConfig: {}, LossConfig: {}}
+    for name, value in values.items():
+        if name not in options():
+            near = difflib.get_close_matches(name, options(), n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ImpastoError(f"{where} has an unknown key {name!r}{hint}")
+        owner = options()[name][0]
+        parts[owner][name] = _coerce(typing.get_type_hints(owner)[name], value, name, where)
+    network, loss = NetworkConfig(**parts[NetworkConfig]), LossConfig(**parts[LossConfig])
+    return TrainConfig(**parts[TrainConfig], network=network, loss=loss)
+
+
+def flatten(config: TrainConfig) -> dict[str, Any]:
+    """The option values of a configuration: the inverse of :func:`make_config`."""
+    owners = {TrainConfig: config, NetworkConfig: config.network, LossConfig: config.loss}
+    return {name: getattr(owners[owner], name) for name, (owner, _) in options().items()}
+
+
+def _coerce(annotation: Any, value: Any, name: str, where: str) -> Any:
+    """`value` as a TOML file or the command line gives it, in the type that the field declares."""
+    problem = ImpastoError(f"{where}: {name} is {value!r}, which is not {_describe(annotation)}")
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if type(None) in args:
+        if value is None:
+            return None
+        annotation = next(arg for arg in args if arg is not type(None))
+    if origin is tuple:
+        if isinstance(value, str) or not hasattr(value, "__iter__"):
+            raise problem
+        items = list(value)
+        if Ellipsis not in args and len(items) != len(args):
+            raise problem
+        return tuple(_coerce(args[0], item, name, where) for item in items)
+    if annotation is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    expected = str if origin is Literal else annotation
+    if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
+        raise problem
+    return value
+
+
+def _describe(annotation: Any) -> str:
+    if typing.get_origin(annotation) is Literal:
+        return "one of " + ", ".join(typing.get_args(annotation))
+    if typing.get_origin(annotation) is tuple:
+        args = typing.get_args(annotation)
+        return "a list of names" if Ellipsis in args else f"a list of {len(args)} numbers"
+    names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+    return names.get(annotation, "a number")

@@ -1,0 +1,1 @@
+"""Networks and losses: torch only, no paths, no prints, no downloads."""

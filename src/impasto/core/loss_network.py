@@ -1,0 +1,113 @@
+"""Loss networks: frozen image classifiers whose named layers are compared; normalization inside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+PIXEL_RANGE = 255.0
+
+NORMALIZATIONS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
+    "caffe": ((123.68, 116.779, 103.939), (1.0, 1.0, 1.0)),
+    "caffe-rounded": ((123.0, 117.0, 104.0), (1.0, 1.0, 1.0)),
+    "torchvision": ((0.485 * 255, 0.456 * 255, 0.406 * 255), (0.229 * 255, 0.224 * 255, 0.225 * 255)),
+}
+"""(mean, deviation) of the pixel values 0..255, R G B, that weights of that origin were trained with."""
+
+
+class LossNetwork(nn.Module):
+    """A chain of named layers up to any of which features can be asked for.
+
+    The weights are frozen; gradients flow to the images alone.
+    """
+
+    def __init__(self, layers: Mapping[str, nn.Module], normalization: str) -> None:
+        super().__init__()
+        self.layers = nn.ModuleDict(layers)
+        mean, deviation = NORMALIZATIONS[normalization]
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("deviation", torch.tensor(deviation).view(1, 3, 1, 1), persistent=False)
+        self.requires_grad_(False)
+        self.eval()
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        return tuple(self.layers)
+
+    def require_layers(self, names: Sequence[str]) -> None:
+        """Raises ValueError for a name that the network does not have."""
+        unknown = [name for name in names if name not in self.layers]
+        if unknown:
+            raise ValueError(f"the loss network has no layer {unknown[0]!r}; it has {', '.join(self.layers)}")
+
+    def forward(self, images: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+        """Features (B, C, h, w) by layer name of `images` (B, 3, H, W) in [0, 1].
+
+        Nothing behind the deepest layer named is computed.
+        """
+        self.require_layers(names)
+        x = (images * PIXEL_RANGE - self.mean) / self.deviation
+        wanted, found = set(names), {}
+        for name, layer in self.layers.items():
+            x = layer(x)
+            if name in wanted:
+                found[name] = x
+                if len(found) == len(wanted):
+                    break
+        return found
+
+
+class Fire(nn.Module):
+    """SqueezeNet's module: squeeze 1×1, then 1×1 and 3×3 side by side (Iandola et al. 2016)."""
+
+    def __init__(self, inputs: int, squeeze: int, expand: int) -> None:
+        super().__init__()
+        self.squeeze = nn.Conv2d(inputs, squeeze, 1)
+        self.expand1x1 = nn.Conv2d(squeeze, expand, 1)
+        self.expand3x3 = nn.Conv2d(squeeze, expand, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.relu(self.squeeze(x))
+        return torch.relu(torch.cat([self.expand1x1(x), self.expand3x3(x)], dim=1))  # (B, 2·expand, H, W)
+
+
+VGG_CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
+VGG_CHANNELS = (64, 128, 256, 512, 512)
+
+
+def vgg(name: str, normalization: str = "caffe") -> LossNetwork:
+    """VGG-16 or VGG-19 (Simonyan, Zisserman 2015) with layers relu1_1 … relu5_3 (relu5_4), random weights."""
+    layers: dict[str, nn.Module] = {}
+    inputs = 3
+    for stage, (count, channels) in enumerate(zip(VGG_CONVOLUTIONS[name], VGG_CHANNELS, strict=True), start=1):
+        for index in range(1, count + 1):
+            parts: list[nn.Module] = [nn.Conv2d(inputs, channels, 3, padding=1), nn.ReLU(inplace=True)]
+            if index == 1 and stage > 1:
+                parts.insert(0, nn.MaxPool2d(2))
+            layers[f"relu{stage}_{index}"] = nn.Sequential(*parts)
+            inputs = channels
+    return LossNetwork(layers, normalization)
+
+
+def squeezenet(normalization: str = "caffe-rounded") -> LossNetwork:
+    """SqueezeNet 1.0 (Iandola et al. 2016) with layers conv1, fire2 … fire9, random weights."""
+    fires = [(96, 16, 64), (128, 16, 64), (128, 32, 128), (256, 32, 128)]
+    fires += [(256, 48, 192), (384, 48, 192), (384, 64, 256), (512, 64, 256)]
+    layers: dict[str, nn.Module] = {"conv1": nn.Sequential(nn.Conv2d(3, 96, 7, 2), nn.ReLU(inplace=True))}
+    for number, sizes in enumerate(fires, start=2):
+        pooled = number in (2, 5, 9)  # torchvision's 1.0: pooling before fire2, fire5 and fire9
+        fire = Fire(*sizes)
+        layers[f"fire{number}"] = nn.Sequential(nn.MaxPool2d(3, 2, ceil_mode=True), fire) if pooled else fire
+    return LossNetwork(layers, normalization)
+
+
+def build(name: str, normalization: str) -> LossNetwork:
+    """The loss network `name`: vgg16, vgg19 or squeezenet."""
+    return squeezenet(normalization) if name == "squeezenet" else vgg(name, normalization)
+
+
+def convolutions(network: LossNetwork) -> list[nn.Conv2d]:
+    """The network's convolutions in the order of the forward pass, which is also that of every published file."""
+    return [module for module in network.modules() if isinstance(module, nn.Conv2d)]

@@ -1,0 +1,159 @@
+"""Content, style and total-variation loss as pure functions, and the module that adds them up.
+
+Johnson, Alahi, Fei-Fei: Perceptual Losses for Real-Time Style Transfer, ECCV 2016, section 3.2;
+Gatys, Ecker, Bethge: Image Style Transfer Using Convolutional Neural Networks, CVPR 2016.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from impasto.config import LossConfig
+from impasto.core.loss_network import LossNetwork
+
+
+def gram_matrix(features: Tensor) -> Tensor:
+    """G = F·Fᵀ / (C·H·W) with F of shape (C, H·W) (Johnson et al., eq. 3), always in float32.
+
+    Args:
+        features: (B, C, H, W).
+    Returns:
+        (B, C, C), symmetric and positive semi-definite.
+    """
+    batch, channels, height, width = features.shape
+    with torch.autocast(features.device.type, enabled=False):
+        # Float64 stays, so that the formula can be checked at that precision.
+        flat = features.flatten(2)
+        flat = flat if flat.dtype == torch.float64 else flat.float()  # (B, C, H·W)
+        return flat @ flat.transpose(1, 2) / (channels * height * width)  # (B, C, C)
+
+
+def content_loss(stylized: Tensor, photo: Tensor) -> Tensor:
+    """Mean over every element of (φ(Y) − φ(X))², φ of any shape (Johnson et al., eq. 2)."""
+    return F.mse_loss(_wide(stylized), _wide(photo))
+
+
+def style_loss(stylized: Tensor | Sequence[Tensor], style: Tensor | Sequence[Tensor]) -> Tensor:
+    """Sum over layers of the summed squares of G(Y) − G(S), then the mean over the batch (eq. 4).
+
+    Each argument is one layer or several; a layer is features (B, C, H, W) or Gram matrices (B, C, C).
+    The style's batch is 1 or B.
+    """
+    total = torch.zeros(())
+    for grams, target in zip(_grams(stylized), _grams(style), strict=True):
+        total = total.to(grams.device) + (grams - target).square().sum(dim=(1, 2)).mean()
+    return total
+
+
+def total_variation(images: Tensor) -> Tensor:
+    """Mean squared difference of vertical plus that of horizontal neighbours (Mahendran, Vedaldi 2015, β = 2).
+
+    Args:
+        images: (B, C, H, W); a side of one pixel adds nothing. The value does not depend on the size.
+    """
+    rows = images[..., 1:, :] - images[..., :-1, :]
+    columns = images[..., :, 1:] - images[..., :, :-1]
+    zero = images.new_zeros(())
+    return sum((d.square().mean() for d in (rows, columns) if d.numel()), start=zero)
+
+
+def balanced_content_loss(stylized: Tensor, photo: Tensor) -> Tensor:
+    """Per image ‖φ(Y) − φ(X)‖² / ‖φ(X)‖², then the mean over the batch (Cheng et al., CVPR 2021, idea)."""
+    photo = _wide(photo)
+    distance = (_wide(stylized) - photo).square().flatten(1).sum(1)
+    return (distance / photo.square().flatten(1).sum(1).clamp_min(1e-12)).mean()
+
+
+def balanced_style_loss(stylized: Tensor | Sequence[Tensor], style: Tensor | Sequence[Tensor]) -> Tensor:
+    """Mean over layers and batch of ‖G(Y) − G(S)‖² / (‖G(Y)‖² + ‖G(S)‖²), the divisor without gradient.
+
+    Style-aware normalization of Cheng et al., CVPR 2021, eq. 9: every painting and every layer counts alike.
+    """
+    terms = []
+    for grams, target in zip(_grams(stylized), _grams(style), strict=True):
+        scale = (_norm2(grams.detach()) + _norm2(target)).clamp_min(1e-12)
+        terms.append((_norm2(grams - target) / scale).mean())
+    return torch.stack(terms).mean()
+
+
+def _wide(x: Tensor) -> Tensor:
+    return x if x.dtype == torch.float64 else x.float()
+
+
+def _norm2(grams: Tensor) -> Tensor:
+    return grams.square().sum(dim=(1, 2))
+
+
+def _grams(layers: Tensor | Sequence[Tensor]) -> list[Tensor]:
+    listed = [layers] if isinstance(layers, Tensor) else list(layers)
+    return [x if x.ndim == 3 else gram_matrix(x) for x in listed]
+
+
+class Losses(NamedTuple):
+    """The parts of a step's loss, unweighted, and their weighted sum; scalars."""
+
+    total: Tensor
+    content: Tensor
+    style: Tensor
+    tv: Tensor
+
+
+class PerceptualLoss(nn.Module):
+    """content_weight · content + style_weight · style + tv_weight · total variation.
+
+    Holds the Gram matrices of the style image(s), computed once: image i of a batch is compared with
+    the Grams of style ``style[i]``.
+    """
+
+    def __init__(self, network: LossNetwork, style_images: Sequence[Tensor], config: LossConfig) -> None:
+        """`style_images`: one (1, 3, H, W) in [0, 1] for each style, of any size."""
+        super().__init__()
+        self.network = network
+        self.config = config
+        network.require_layers((*config.content_layers, *config.style_layers))
+        with torch.no_grad():
+            per_style = [
+                [gram_matrix(network(_enlarge(s, self._mean_scale), (name,))[name]) for name in config.style_layers]
+                for s in style_images
+            ]
+        for index, grams in enumerate(zip(*per_style, strict=True)):
+            self.register_buffer(f"gram{index}", torch.cat(grams), persistent=False)  # (styles, C, C)
+
+    @property
+    def _mean_scale(self) -> float:
+        return sum(self.config.look_scale) / 2
+
+    def forward(
+        self, stylized: Tensor, photos: Tensor, style: Tensor | None = None, look_scale: float = 1.0
+    ) -> Losses:
+        """The loss of `stylized` against `photos`, both (B, 3, H, W) in [0, 1].
+
+        `style` (B,) holds each image's style index (default: all of style 0); `look_scale` enlarges what
+        the loss network sees.
+        """
+        config = self.config
+        seen = _enlarge(stylized, look_scale)
+        features = self.network(seen, (*config.content_layers, *config.style_layers))
+        with torch.no_grad():
+            targets = self.network(_enlarge(photos, look_scale), config.content_layers)
+        which = torch.zeros(1, dtype=torch.long, device=photos.device) if style is None else style
+        grams = [getattr(self, f"gram{i}")[which] for i in range(len(config.style_layers))]
+        content_part = balanced_content_loss if config.balanced else content_loss
+        style_part = balanced_style_loss if config.balanced else style_loss
+        content = torch.stack([content_part(features[n], targets[n]) for n in config.content_layers]).sum()
+        styled = style_part([features[n] for n in config.style_layers], grams)
+        tv = total_variation(stylized) if config.tv_weight else stylized.new_zeros(())
+        assert config.content_weight is not None and config.style_weight is not None
+        total = config.content_weight * content + config.style_weight * styled + config.tv_weight * tv
+        return Losses(total, content, styled, tv)
+
+
+def _enlarge(images: Tensor, scale: float) -> Tensor:
+    if scale == 1.0:
+        return images
+    return F.interpolate(images, scale_factor=scale, mode="bilinear", align_corners=False)

@@ -1,0 +1,1 @@
+"""Disk and network: images, style files, weights, downloads."""
