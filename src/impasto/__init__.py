@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from impasto.version import __version__
 
 if TYPE_CHECKING:
     from impasto.errors import ImpastoError as ImpastoError
@@ -26,7 +26,7 @@ _HOMES = {
     "styles": "impasto.workflows",
     "train": "impasto.workflows",
 }
-__all__ = ["ImpastoError", "Stylizer", "__version__", "load", "styles", "train"]  # noqa: F822
+__all__ = ["ImpastoError", "Stylizer", "__version__", "load", "styles", "train"]
 
 
 def __getattr__(name: str) -> Any:

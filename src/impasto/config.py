@@ -17,6 +17,9 @@ from typing import Any, Literal
 from impasto.errors import ImpastoError
 
 LossNetworkName = Literal["vgg16", "vgg19", "squeezenet"]
+Padding = Literal["zero", "reflection"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "float32", "bf16"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class NetworkConfig:
 
     width: int = doc(32, "Channels of the first layer; the following ones have two and four times as many.")
     blocks: int = doc(5, "Number of residual blocks.")
-    padding: Literal["zero", "reflection"] = doc("zero", "What convolutions see beyond the border.")
+    padding: Padding = doc("zero", "What convolutions see beyond the border.")
     output: Literal["tanh", "linear"] = doc("tanh", "How the last layer becomes pixels: tanh, or linear and clamped.")
     styles: int = field(default=1, metadata={"help": "Number of styles, a row of (scale, offset) each.", "cli": False})
 
@@ -79,7 +82,7 @@ class LossConfig:
     """The perceptual loss: which network looks, at which layers, and how the parts are weighted."""
 
     loss_network: LossNetworkName = doc("vgg16", "The network whose features are compared.")
-    loss_normalization: Literal["auto", "caffe", "torchvision"] = doc(
+    loss_normalization: Literal["auto", "caffe", "caffe-rounded", "torchvision"] = doc(
         "auto", "What the loss network's weights expect of a pixel; auto tells it from the file."
     )
     content_layers: tuple[str, ...] = doc((), "Layers of the content loss (default: the network's usual ones).")
@@ -91,6 +94,7 @@ class LossConfig:
     look_scale: tuple[float, float] = doc(
         (1.0, 1.0), "The loss network looks at everything enlarged by a random factor from this range."
     )
+    look_shift: int = doc(0, "The loss network looks at everything shifted by up to so many random pixels.")
 
     def __post_init__(self) -> None:
         _check_choices(self)
@@ -107,8 +111,11 @@ class LossConfig:
         for name in ("content_weight", "style_weight", "tv_weight"):
             value = getattr(self, name)
             require(0 <= value < float("inf"), f"{option_name(name)} is {value}; it must be zero or positive")
+        require(0 <= self.look_shift <= 32, f"--look-shift is {self.look_shift}; it must lie between 0 and 32")
         low, high = self.look_scale
-        require(0.25 <= low <= high <= 4, f"--look-scale is {low} {high}; two factors from 0.25 to 4, the smaller first")
+        require(
+            0.25 <= low <= high <= 4, f"--look-scale is {low} {high}; two factors from 0.25 to 4, the smaller first"
+        )
 
 
 @dataclass(frozen=True)
@@ -120,7 +127,10 @@ class TrainConfig:
     learning_rate: float = doc(1e-3, "Adam's learning rate.")
     beta1: float = doc(0.9, "Adam's decay of the first moment.")
     beta2: float = doc(0.999, "Adam's decay of the second moment.")
-    schedule: Literal["constant", "cosine"] = doc("constant", "How the learning rate goes: constant, or cosine to zero.")
+    clip_gradients: float = doc(0.0, "Largest norm of the gradient; 0 turns clipping off.")
+    schedule: Literal["constant", "cosine"] = doc(
+        "constant", "How the learning rate goes: constant, or cosine to zero."
+    )
     ema: float = doc(0.0, "Decay of the moving average of the weights that the style file gets; 0 turns it off.")
     image_size: int = doc(256, "Side of the square training photos in pixels.")
     style_size: int = doc(256, "Side of the style image in pixels; larger gives finer strokes.")
@@ -130,8 +140,8 @@ class TrainConfig:
     )
     fraction: float = doc(1.0, "Share of the photos to use, drawn at random.")
     seed: int = doc(0, "Seed of weights, order and all that is random.")
-    precision: Literal["auto", "float32", "bf16"] = doc("auto", "bf16 runs convolutions in bfloat16; auto where fast.")
-    device: Literal["auto", "cpu", "cuda", "mps"] = doc("auto", "Where to train; auto takes the best there is.")
+    precision: Precision = doc("auto", "bf16 runs convolutions in bfloat16; auto where fast.")
+    device: Device = doc("auto", "Where to train; auto takes the best there is.")
     workers: int = doc(-1, "Processes that read photos; -1 chooses by the number of cores, 0 reads in the main one.")
     max_iterations: int = doc(0, "Stop after this many steps; 0 for no limit.")
     max_minutes: float = doc(0.0, "Stop after this many minutes of training; 0 for no limit.")
@@ -144,7 +154,7 @@ class TrainConfig:
         _check_choices(self)
         for name in ("epochs", "batch_size", "plot_every"):
             require(getattr(self, name) >= 1, f"{option_name(name)} is {getattr(self, name)}; it must be at least 1")
-        for name in ("max_iterations", "max_minutes", "seed"):
+        for name in ("max_iterations", "max_minutes", "clip_gradients", "seed"):
             require(getattr(self, name) >= 0, f"{option_name(name)} is {getattr(self, name)}; it must not be negative")
         require(self.learning_rate > 0, f"--learning-rate is {self.learning_rate}; it must be positive")
         for name in ("beta1", "beta2", "ema"):

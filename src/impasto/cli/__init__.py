@@ -4,28 +4,50 @@ from __future__ import annotations
 
 import sys
 
-from cyclopts import App
-from rich.console import Console
+from cyclopts import App, CycloptsError
 
-import impasto
+from impasto.cli.progress import console, error_console
 from impasto.errors import ImpastoError
+from impasto.version import __version__
 
-app = App(name="impasto", help="Train a painting into a network, and repaint any photo with it.", version=impasto.__version__)
+COMMANDS = {
+    "demo": "Repaint sample photos with the bundled styles, before and after side by side.",
+    "stylize": "Repaint photos with a style.",
+    "styles": "List the bundled styles.",
+    "train": "Train a painting into a style file.",
+    "inspect": "Show what a style file holds, and its network's layers and graph.",
+    "weights": "List, download and verify the weights of loss networks.",
+    "data": "Download photos to train with.",
+}
 
-# Loaded only when called, so that `impasto stylize` does not wait for what training needs.
-COMMANDS = ("data", "demo", "inspect", "styles", "stylize", "train", "weights")
-for command in COMMANDS:
-    app.command(f"impasto.cli.{command}:{command}", name=command)
+app = App(
+    name="impasto",
+    help="Train a painting into a network, and repaint any photo with it.",
+    version=__version__,
+    console=console,
+    error_console=error_console,
+    suppress_keyboard_interrupt=False,
+    exit_on_error=False,
+    print_error=False,
+)
+for name, text in COMMANDS.items():
+    # Imported only when called, so that `impasto stylize` does not wait for what training needs.
+    app.command(f"impasto.cli.{name}:{name}", name=name, help=text)
 
 
 def main() -> None:
     """Runs the command line; exit codes: 0 done, 2 bad input, 130 stopped by Ctrl-C."""
-    error_console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     try:
-        app(error_console=error_console, exit_on_error=True)
+        app()
     except ImpastoError as error:
-        error_console.print(f"impasto: {error}", style="bold red" if error_console.is_terminal else None)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        error_console.print("impasto: stopped")
-        sys.exit(130)
+        fail(str(error), 2)
+    except CycloptsError as error:
+        fail(" ".join(str(error).split()), 2)
+    except KeyboardInterrupt as error:
+        fail(str(error) or "stopped", 130)
+
+
+def fail(message: str, code: int) -> None:
+    """Prints one line on stderr and leaves."""
+    error_console.print(f"impasto: {message}", style="red" if error_console.is_terminal else None)
+    sys.exit(code)

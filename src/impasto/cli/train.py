@@ -1,6 +1,152 @@
 """`impasto train`."""
 
+from __future__ import annotations
 
-def train() -> None:
-    """Not yet."""
-    raise NotImplementedError
+import dataclasses
+import tomllib
+import typing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Group, Parameter
+
+from impasto import workflows
+from impasto.cli.progress import TrainingBar, console
+from impasto.config import LossConfig, NetworkConfig, TrainConfig, option_name, options
+from impasto.errors import ImpastoError
+
+GROUPS = {TrainConfig: Group("Training"), NetworkConfig: Group("Network"), LossConfig: Group("Loss")}
+
+
+def _option_fields() -> list[tuple[str, Any, Any]]:
+    """Every option of the configuration as an optional one: what is not given comes from the file or the recipe."""
+    fields = []
+    for name, (owner, item) in options().items():
+        if not item.metadata.get("cli", True):
+            continue
+        default = "" if item.default in (None, ()) else f" (default: {_shown(item.default)})"
+        parameter = Parameter(
+            help=item.metadata["help"] + default, group=GROUPS[owner], show_default=False, consume_multiple=True
+        )
+        annotation = typing.get_type_hints(owner)[name]
+        fields.append((name, Annotated[annotation | None, parameter], dataclasses.field(default=None)))
+    return fields
+
+
+def _shown(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+if TYPE_CHECKING:
+
+    class Options: ...
+
+else:
+    Options = dataclasses.make_dataclass("Options", _option_fields(), kw_only=True, frozen=True)
+    Options.__module__ = __name__  # else it passes for a built-in type, which has no fields
+
+
+def train(
+    painting: Path | None = None,
+    /,
+    *,
+    photos: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
+    out: Path | None = None,
+    recipe: str = "classic",
+    config: Path | None = None,
+    name: str | None = None,
+    loss_weights: Path | None = None,
+    run_dir: Path | None = None,
+    resume: Path | None = None,
+    overwrite: bool = False,
+    live: bool = False,
+    tensorboard: bool = False,
+    option: Annotated[Options | None, Parameter(name="*")] = None,
+) -> None:
+    """Train a painting into a style file.
+
+    Parameters
+    ----------
+    painting
+        The style image.
+    photos
+        One or several folders of photos, searched with all folders below; `impasto data` downloads some.
+    out
+        The style file to write (default: the painting's name with .safetensors).
+    recipe
+        The set of options to start from.
+    config
+        A TOML file of options, e.g. that of a run folder; options given here win over it.
+    name
+        The style's name inside the file (default: the painting's file name).
+    loss_weights
+        File of the loss network's weights (default: the usual one, downloaded at first use).
+    run_dir
+        Folder for curves, previews and checkpoints (default: runs/<painting>-<time>).
+    resume
+        Go on with the training in this run folder; needs no painting.
+    overwrite
+        Replace a style file that exists.
+    live
+        Show the curves in a window.
+    tensorboard
+        Write the losses for TensorBoard into the run folder.
+    """
+    given = {key: value for key, value in vars(option).items() if value is not None} if option else {}
+    with TrainingBar() as bar:
+        common: dict[str, Any] = {
+            "live": live,
+            "tensorboard": tensorboard,
+            "on_progress": bar,
+            "announce": bar.announce,
+        }
+        if resume is not None:
+            fixed = {
+                "--photos": photos,
+                "--out": out,
+                "--config": config,
+                "--loss-weights": loss_weights,
+                "PAINTING": painting,
+            }
+            for what, value in fixed.items():
+                if value is not None:
+                    raise ImpastoError(f"{what} is known to the run in {resume}; leave it out with --resume")
+            path = workflows.resume(resume, **common, **given)
+        else:
+            if painting is None:
+                raise ImpastoError("which painting? Use: impasto train PAINTING --photos FOLDER")
+            if not photos:
+                raise ImpastoError(
+                    "training needs photos: add --photos FOLDER with some hundreds of any kind; "
+                    "`impasto data coco2014 FOLDER` downloads 82,783"
+                )
+            values = {**(read_toml(config) if config else {}), **given}
+            path = workflows.train(
+                painting,
+                photos,
+                out,
+                recipe=recipe,
+                name=name,
+                loss_weights=loss_weights,
+                run_dir=run_dir,
+                overwrite=overwrite,
+                **common,
+                **values,
+            )
+    console.print(f"{path} is ready; try it: impasto stylize PHOTO --style {path} --out painted.jpg")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The options in a TOML file. Raises ImpastoError for a file that cannot be read, or an unknown key."""
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ImpastoError(f"cannot read --config {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise ImpastoError(f"--config {path} is not valid TOML: {error}") from error
+    for key in values:
+        if key not in options():
+            raise ImpastoError(
+                f"--config {path} has an unknown key {key!r}; keys are the options, as in {option_name('epochs')[2:]}"
+            )
+    return values

@@ -1,6 +1,127 @@
-"""`impasto weights`."""
+"""`impasto weights`: the loss networks' weights on this computer."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from cyclopts import App
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from impasto.errors import ImpastoError
+from impasto.files.download import Progress, Report
+from impasto.files.weights import WEIGHT_FILES, WeightFile, copies, entries, find
+from impasto.files.weights import download as download_weights
+
+weights = App(name="weights", help="Loss network weights: what is here, download, verify.")
+
+_PHASES = {"wait": "waiting for", "download": "downloading", "check": "checking", "extract": "unpacking"}
 
 
-def weights() -> None:
-    """Not yet."""
-    raise NotImplementedError
+@weights.default
+@weights.command(name="list")
+def list_() -> None:
+    """List the weight files Impasto knows, and where they are on this computer."""
+    table = Table("network", "file", "size", "where", "terms", box=None, pad_edge=False)
+    table.columns[3].overflow = "fold"
+    for entry in WEIGHT_FILES:
+        table.add_row(entry.network, entry.name, entry.source.size_text, _where(entry), entry.terms)
+    output_console().print(table)
+
+
+@weights.command
+def download(name: str) -> None:
+    """Download the weights of a loss network; a stopped download goes on where it was.
+
+    Parameters
+    ----------
+    name
+        vgg16, vgg19 or squeezenet.
+    """
+    with download_bar() as (report, announce):
+        found = download_weights(name, report, announce)
+    print(found.path)
+
+
+@weights.command
+def verify() -> None:
+    """Compare every weight file found with its published size and hash."""
+    wrong = []
+    console = output_console()
+    found_here = [found for entry in WEIGHT_FILES for found in copies(entry)]
+    with download_bar() as (report, _):
+        for found in found_here:
+            difference = found.difference(report)
+            console.print(f"{'wrong' if difference else 'ok':6}{found.path}", soft_wrap=True, highlight=False)
+            if difference:
+                wrong.append(f"{found.path} is wrong: {difference}; delete it and download it again")
+    if not found_here:
+        console.print("no weight files on this computer")
+    if wrong:
+        raise ImpastoError(f"{wrong[0]}{f' (and {len(wrong) - 1} more)' if wrong[1:] else ''}")
+
+
+@weights.command
+def path(name: str) -> None:
+    """Print where the weights of a loss network are.
+
+    Parameters
+    ----------
+    name
+        vgg16, vgg19 or squeezenet.
+    """
+    found = find(name)
+    if found is None:
+        usual = entries(name)[0]
+        raise ImpastoError(
+            f"the weights of {name} are not on this computer; "
+            f"`impasto weights download {name}` gets them ({usual.source.size_text})"
+        )
+    print(found.path)
+
+
+def output_console() -> Console:
+    """For tables: as wide as the terminal, and wide enough for every path where a program reads it."""
+    return Console(width=None if sys.stdout.isatty() else 300)
+
+
+@contextmanager
+def download_bar() -> Iterator[tuple[Report, Callable[[str], None]]]:
+    """A bar on the terminal for what downloads report, and a line for what they announce, both on stderr."""
+    console = Console(stderr=True, highlight=False)
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    bar = Bar(
+        TextColumn("{task.description}"), *columns, console=console, transient=True, disable=not console.is_terminal
+    )
+    tasks: dict[str, TaskID] = {}
+
+    def report(progress: Progress) -> None:
+        key = f"{_PHASES[progress.phase]} {progress.name}"
+        if key not in tasks:
+            # What an earlier run got must not count into this one's rate.
+            tasks[key] = bar.add_task(key, total=progress.total, completed=progress.done)
+        bar.update(tasks[key], total=progress.total, completed=progress.done)
+
+    try:
+        with bar:
+            yield report, lambda text: console.print(text, soft_wrap=True, markup=False)
+    except KeyboardInterrupt:
+        console.print("stopped; the same command goes on from here")
+        raise
+
+
+def _where(entry: WeightFile) -> str:
+    for found in copies(entry):
+        return str(found.path) if found.has_right_size else f"{found.path} (wrong size)"
+    return "not here"

@@ -25,6 +25,8 @@ class LossNetwork(nn.Module):
 
     def __init__(self, layers: Mapping[str, nn.Module], normalization: str) -> None:
         super().__init__()
+        self.mean: Tensor
+        self.deviation: Tensor
         self.layers = nn.ModuleDict(layers)
         mean, deviation = NORMALIZATIONS[normalization]
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)

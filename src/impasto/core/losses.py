@@ -7,7 +7,7 @@ Gatys, Ecker, Bethge: Image Style Transfer Using Convolutional Neural Networks, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -18,24 +18,39 @@ from impasto.core.loss_network import LossNetwork
 
 
 def gram_matrix(features: Tensor) -> Tensor:
-    """G = F·Fᵀ / (C·H·W) with F of shape (C, H·W) (Johnson et al., eq. 3), always in float32.
+    """G = F·Fᵀ / (C·H·W) with F of shape (C, H·W) (Johnson et al., eq. 3), in float32 or wider.
 
     Args:
         features: (B, C, H, W).
     Returns:
         (B, C, C), symmetric and positive semi-definite.
     """
-    batch, channels, height, width = features.shape
-    with torch.autocast(features.device.type, enabled=False):
-        # Float64 stays, so that the formula can be checked at that precision.
-        flat = features.flatten(2)
-        flat = flat if flat.dtype == torch.float64 else flat.float()  # (B, C, H·W)
-        return flat @ flat.transpose(1, 2) / (channels * height * width)  # (B, C, C)
+    gram: Tensor = _Gram.apply(features)  # type: ignore[no-untyped-call]
+    return gram
+
+
+class _Gram(torch.autograd.Function):
+    """Keeps the features as they are, in bf16 say, and makes one product backward, since G is symmetric."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor) -> Tensor:
+        ctx.save_for_backward(features)
+        with torch.autocast(features.device.type, enabled=False):
+            flat = _wide(features.flatten(2))  # (B, C, H·W)
+            gram: Tensor = flat @ flat.mT / features[0].numel()  # (B, C, C)
+            return gram
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (features,) = ctx.saved_tensors
+        both = ((gradient + gradient.mT) / features[0].numel()).to(features.dtype)
+        with torch.autocast(features.device.type, enabled=False):
+            return (both @ features.flatten(2)).view_as(features)
 
 
 def content_loss(stylized: Tensor, photo: Tensor) -> Tensor:
     """Mean over every element of (φ(Y) − φ(X))², φ of any shape (Johnson et al., eq. 2)."""
-    return F.mse_loss(_wide(stylized), _wide(photo))
+    return (_wide(stylized) - _wide(photo)).square().mean()
 
 
 def style_loss(stylized: Tensor | Sequence[Tensor], style: Tensor | Sequence[Tensor]) -> Tensor:
@@ -103,57 +118,78 @@ class Losses(NamedTuple):
     tv: Tensor
 
 
+class Look(NamedTuple):
+    """How the loss network looks at a step's images: enlarged, then shifted by a few pixels.
+
+    A network with a strided first layer is blind to some single-pixel patterns at a fixed scale and
+    place; a random look at each step leaves it none to be blind to.
+    """
+
+    scale: float = 1.0
+    top: int = 0
+    left: int = 0
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """`images` (B, 3, H, W) → about (B, 3, scale·H − top, scale·W − left)."""
+        if self.scale != 1.0:
+            images = F.interpolate(images, scale_factor=self.scale, mode="bilinear", align_corners=False)
+        return images[..., self.top :, self.left :]
+
+    @classmethod
+    def draw(cls, config: LossConfig, generator: torch.Generator) -> Look:
+        """A random look within the configuration's ranges."""
+        low, high = config.look_scale
+        scale = low + (high - low) * float(torch.rand((), generator=generator))
+        top, left = torch.randint(config.look_shift + 1, (2,), generator=generator).tolist()
+        return cls(scale, top, left)
+
+
 class PerceptualLoss(nn.Module):
     """content_weight · content + style_weight · style + tv_weight · total variation.
 
-    Holds the Gram matrices of the style image(s), computed once: image i of a batch is compared with
-    the Grams of style ``style[i]``.
+    Holds the Gram matrices of the style images, computed once: image i of a batch is compared with
+    those of style ``style[i]``.
     """
 
     def __init__(self, network: LossNetwork, style_images: Sequence[Tensor], config: LossConfig) -> None:
-        """`style_images`: one (1, 3, H, W) in [0, 1] for each style, of any size."""
+        """`style_images`: one (1, 3, H, W) in [0, 1] for each style, of any size.
+
+        Raises:
+            ValueError: a layer that the loss network does not have.
+        """
         super().__init__()
         self.network = network
         self.config = config
         network.require_layers((*config.content_layers, *config.style_layers))
+        look = Look(scale=sum(config.look_scale) / 2)
         with torch.no_grad():
-            per_style = [
-                [gram_matrix(network(_enlarge(s, self._mean_scale), (name,))[name]) for name in config.style_layers]
-                for s in style_images
-            ]
-        for index, grams in enumerate(zip(*per_style, strict=True)):
-            self.register_buffer(f"gram{index}", torch.cat(grams), persistent=False)  # (styles, C, C)
+            features = [network(look(image), config.style_layers) for image in style_images]
+        for index, name in enumerate(config.style_layers):
+            grams = torch.cat([gram_matrix(found[name]) for found in features])
+            self.register_buffer(f"gram{index}", grams, persistent=False)  # (styles, C, C)
 
-    @property
-    def _mean_scale(self) -> float:
-        return sum(self.config.look_scale) / 2
+    def style_grams(self, style: Tensor) -> list[Tensor]:
+        """The Gram matrices (B, C, C) of each style layer for the style indices (B,)."""
+        return [self.get_buffer(f"gram{index}")[style] for index in range(len(self.config.style_layers))]
 
     def forward(
-        self, stylized: Tensor, photos: Tensor, style: Tensor | None = None, look_scale: float = 1.0
+        self, stylized: Tensor, photos: Tensor, style: Tensor | None = None, look: Look | None = None
     ) -> Losses:
         """The loss of `stylized` against `photos`, both (B, 3, H, W) in [0, 1].
 
-        `style` (B,) holds each image's style index (default: all of style 0); `look_scale` enlarges what
-        the loss network sees.
+        `style` (B,) holds each image's style index (default: all of style 0).
         """
-        config = self.config
-        seen = _enlarge(stylized, look_scale)
-        features = self.network(seen, (*config.content_layers, *config.style_layers))
+        config, look = self.config, look or Look()
+        features = self.network(look(stylized), (*config.content_layers, *config.style_layers))
         with torch.no_grad():
-            targets = self.network(_enlarge(photos, look_scale), config.content_layers)
+            targets = self.network(look(photos), config.content_layers)
         which = torch.zeros(1, dtype=torch.long, device=photos.device) if style is None else style
-        grams = [getattr(self, f"gram{i}")[which] for i in range(len(config.style_layers))]
         content_part = balanced_content_loss if config.balanced else content_loss
         style_part = balanced_style_loss if config.balanced else style_loss
-        content = torch.stack([content_part(features[n], targets[n]) for n in config.content_layers]).sum()
-        styled = style_part([features[n] for n in config.style_layers], grams)
+        content = torch.stack([content_part(features[name], targets[name]) for name in config.content_layers]).sum()
+        styled = style_part([features[name] for name in config.style_layers], self.style_grams(which))
         tv = total_variation(stylized) if config.tv_weight else stylized.new_zeros(())
-        assert config.content_weight is not None and config.style_weight is not None
+        assert config.content_weight is not None
+        assert config.style_weight is not None
         total = config.content_weight * content + config.style_weight * styled + config.tv_weight * tv
         return Losses(total, content, styled, tv)
-
-
-def _enlarge(images: Tensor, scale: float) -> Tensor:
-    if scale == 1.0:
-        return images
-    return F.interpolate(images, scale_factor=scale, mode="bilinear", align_corners=False)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from impasto.config import NetworkConfig
+from impasto.config import NetworkConfig, Padding
 from impasto.core.norm import ConditionalInstanceNorm, style_mix
 
 PIXEL_RANGE = 255.0
@@ -18,8 +20,8 @@ SMALLEST_SIDE = 8
 class Conv(nn.Conv2d):
     """A convolution of odd kernel whose output is its input's size over the stride."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, padding: str = "zero") -> None:
-        mode = {"zero": "zeros", "reflection": "reflect"}[padding]
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, padding: Padding = "zero") -> None:
+        mode: Literal["zeros", "reflect"] = "zeros" if padding == "zero" else "reflect"
         super().__init__(inputs, outputs, kernel, stride, padding=kernel // 2, padding_mode=mode)
         nn.init.xavier_uniform_(self.weight)
         assert self.bias is not None
@@ -49,8 +51,10 @@ class ConvNorm(nn.Module):
     def forward(self, x: Tensor, mix: Tensor) -> Tensor:
         if self.upsample:
             x = F.interpolate(x, scale_factor=2, mode="nearest")  # (B, C, 2H, 2W)
-        x = self.norm(self.conv(x), mix)
-        return x.relu_() if self.relu else x
+        normed: Tensor = self.norm(self.conv(x), mix)
+        if self.relu:
+            normed = F.relu(normed, inplace=True)
+        return normed
 
 
 class ResidualBlock(nn.Module):
@@ -111,13 +115,13 @@ class TransformerNet(nn.Module):
         x = self.head(x).float()  # (B, 3, H, W)
         x = x[..., : photos.shape[2], : photos.shape[3]]
         if self.config.output == "tanh":
-            return (torch.tanh(x) + 1) / 2
-        return (x + 1) / 2 if self.training else ((x + 1) / 2).clamp(0, 1)
+            x = torch.tanh(x)
+        elif not self.training:
+            x = x.clamp(-1, 1)
+        return (x + 1) / 2
 
 
 def pad_to_grid(images: Tensor) -> Tensor:
     """`images` (B, C, H, W) with the last row and column repeated until both sides are multiples of 4, at least 8."""
-    bottom, right = (
-        max(SMALLEST_SIDE, -(-side // DOWNSAMPLING) * DOWNSAMPLING) - side for side in images.shape[2:]
-    )
+    bottom, right = (max(SMALLEST_SIDE, -(-side // DOWNSAMPLING) * DOWNSAMPLING) - side for side in images.shape[2:])
     return F.pad(images, (0, right, 0, bottom), mode="replicate") if bottom or right else images

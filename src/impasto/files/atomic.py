@@ -32,7 +32,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         yield temporary
         _give_usual_mode(temporary)
-        os.replace(temporary, target)
+        temporary.replace(target)
     except OSError as error:
         raise ImpastoError(f"cannot write {target}: {error.strerror or error}") from error
     finally:

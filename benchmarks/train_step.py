@@ -1,0 +1,147 @@
+"""Times one classic training step against the plain eager float32 step of pytorch/examples.
+
+    python benchmarks/train_step.py [--repeats 5] [--size 256] [--batch 4]
+
+Both train the network of 1,679,235 parameters with a VGG-16 of random weights (the time does not depend
+on them) on the same random photos, alternating in one process; medians and peak memory are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from impasto.config import TrainConfig
+from impasto.core import loss_network
+from impasto.core.losses import Look, PerceptualLoss
+from impasto.core.transformer import TransformerNet
+from impasto.training import trainer
+
+STYLE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
+
+
+def plain_network() -> nn.Sequential:
+    """The transformer network as pytorch/examples writes it: reflection pads, InstanceNorm2d, float32."""
+
+    def conv(inputs: int, outputs: int, kernel: int, stride: int = 1, upsample: bool = False) -> nn.Sequential:
+        parts: list[nn.Module] = [nn.Upsample(scale_factor=2, mode="nearest")] if upsample else []
+        return nn.Sequential(*parts, nn.ReflectionPad2d(kernel // 2), nn.Conv2d(inputs, outputs, kernel, stride))
+
+    def normed(*arguments: int, upsample: bool = False) -> nn.Sequential:
+        norm = nn.InstanceNorm2d(arguments[1], affine=True)
+        return nn.Sequential(conv(*arguments, upsample=upsample), norm, nn.ReLU())
+
+    class Residual(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            second = nn.Sequential(conv(128, 128, 3), nn.InstanceNorm2d(128, affine=True))
+            self.body = nn.Sequential(normed(128, 128, 3), second)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x + self.body(x)
+
+    return nn.Sequential(
+        normed(3, 32, 9),
+        normed(32, 64, 3, 2),
+        normed(64, 128, 3, 2),
+        *(Residual() for _ in range(5)),
+        normed(128, 64, 3, upsample=True),
+        normed(64, 32, 3, upsample=True),
+        conv(32, 3, 9),
+    )
+
+
+def plain_gram(features: Tensor) -> Tensor:
+    b, c, h, w = features.shape
+    flat = features.view(b, c, h * w)
+    return flat.bmm(flat.transpose(1, 2)) / (c * h * w)
+
+
+def plain_step(photos: Tensor) -> Callable[[], None]:
+    """Both passes through the full loss network with gradients on, everything float32."""
+    network, loss_net = plain_network(), loss_network.vgg("vgg16", "torchvision")
+    optimizer = torch.optim.Adam(network.parameters(), 1e-3)
+    with torch.no_grad():
+        grams = [plain_gram(f) for f in loss_net(photos[:1], STYLE_LAYERS).values()]
+    pixels = photos * 255
+
+    def step() -> None:
+        optimizer.zero_grad()
+        y = network(pixels)
+        features_y = loss_net(y / 255, STYLE_LAYERS)
+        features_x = loss_net(pixels / 255, STYLE_LAYERS)
+        content = 1e5 * F.mse_loss(features_y["relu2_2"], features_x["relu2_2"])
+        style = sum(
+            F.mse_loss(plain_gram(f), g.expand(len(photos), -1, -1))
+            for f, g in zip(features_y.values(), grams, strict=True)
+        )
+        (content + 1e10 * style).backward()
+        optimizer.step()
+
+    return step
+
+
+def impasto_step(photos: Tensor) -> Callable[[], None]:
+    config = TrainConfig(batch_size=len(photos), image_size=photos.shape[-1])
+    device = trainer.choose_device("cpu")
+    fabric = trainer.make_fabric(device, trainer.choose_precision("auto", device))
+    network = TransformerNet(config.network)
+    with fabric.autocast():
+        loss = PerceptualLoss(loss_network.vgg("vgg16"), [photos[:1]], config.loss)
+    state = trainer.TrainState(network, config)
+    wrapped, optimizer = fabric.setup(network, state.optimizer)
+    return lambda: trainer.train_step(fabric, wrapped, optimizer, loss, photos, Look(), state) and None
+
+
+STEPS = {"plain": plain_step, "impasto": impasto_step}
+
+
+def peak_memory(name: str, arguments: argparse.Namespace) -> float:
+    """Peak memory in MB of a process of its own that makes two steps."""
+    command = [sys.executable, __file__, "--only", name, "--size", str(arguments.size), "--batch", str(arguments.batch)]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--only", choices=STEPS, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    torch.manual_seed(0)
+    photos = torch.rand(arguments.batch, 3, arguments.size, arguments.size)
+    if arguments.only:
+        step = STEPS[arguments.only](photos)
+        step(), step()
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        return
+    steps = {name: make(photos) for name, make in STEPS.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
+    for repeat in range(arguments.repeats + 1):
+        for name, step in steps.items():
+            started = time.perf_counter()
+            step()
+            if repeat:  # the first is warm-up
+                seconds[name].append(time.perf_counter() - started)
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    memory = {name: peak_memory(name, arguments) for name in steps}
+    print(f"one step, batch {arguments.batch}, {arguments.size}×{arguments.size}, {torch.get_num_threads()} threads")
+    print(f"{'':10}{'median s':>10}{'photos/s':>10}{'peak MB':>10}")
+    for name in steps:
+        print(f"{name:10}{medians[name]:10.2f}{arguments.batch / medians[name]:10.2f}{memory[name]:10.0f}")
+    speed, space = medians["plain"] / medians["impasto"], memory["impasto"] / memory["plain"]
+    print(f"impasto is {speed:.2f} times faster at {space:.2f} of the memory")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""How progress looks on a terminal, and as lines in a log."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from impasto.training.clock import clock
+
+if TYPE_CHECKING:
+    from impasto.training.trainer import TrainProgress
+
+SECONDS_BETWEEN_LINES = 30.0
+
+console = Console(highlight=False, soft_wrap=True, markup=False)
+error_console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+
+
+class TrainingBar:
+    """A bar on a terminal; where the output is a file, a line every half minute."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn("{task.fields[place]}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.percentage:3.0f} %"),
+            TextColumn("{task.fields[losses]}"),
+            TextColumn("{task.fields[times]}"),
+            console=console,
+            auto_refresh=False,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._progress.add_task("", total=1.0, place="reading the photos", losses="", times="")
+        self._line_at = -SECONDS_BETWEEN_LINES
+        self._last: TrainProgress | None = None
+
+    def __enter__(self) -> TrainingBar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._progress.stop()
+        if self._last is not None:
+            self._line(self._last)
+
+    def announce(self, text: str) -> None:
+        console.print(text)
+
+    def __call__(self, progress: TrainProgress) -> None:
+        self._last = progress
+        if console.is_terminal:
+            place, losses, times = describe(progress)
+            self._progress.update(self._task, completed=progress.done, place=place, losses=losses, times=times)
+            self._progress.refresh()
+        elif time.monotonic() - self._line_at >= SECONDS_BETWEEN_LINES:
+            self._line(progress)
+
+    def _line(self, progress: TrainProgress) -> None:
+        self._line_at = time.monotonic()
+        place, losses, times = describe(progress)
+        console.print(f"{place}  {100 * progress.done:.0f} %  {losses}  {times}")
+
+
+def describe(progress: TrainProgress) -> tuple[str, str, str]:
+    """Where the training is, its losses, its pace and times."""
+    place = f"epoch {progress.epoch}/{progress.epochs} iteration {progress.iteration}/{progress.iterations}"
+    losses = f"loss {progress.total_loss:.4g} content {progress.content_loss:.4g} style {progress.style_loss:.4g}"
+    pace = f"{progress.photos_per_second:.2f} photos/s"
+    times = f"{pace}  {clock(progress.elapsed)} elapsed  {clock(progress.remaining)} left"
+    return place, losses, times

@@ -1,0 +1,119 @@
+"""Style files: one .safetensors that carries its architecture, its weights and where it came from.
+
+Nothing is unpickled. The header's metadata holds one JSON text under `impasto`; the tensors are the
+transformer network's, by name, and a small probe: a photo and its stylized image in float32, so that any
+runtime can check itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from impasto.config import NetworkConfig
+from impasto.errors import ImpastoError
+from impasto.files import atomic
+
+FORMAT_VERSION = 1
+METADATA_KEY = "impasto"
+PROBE_PHOTO = "probe.photo"
+PROBE_STYLIZED = "probe.stylized"
+LARGEST_FILE = 1 << 30
+
+
+@dataclass(frozen=True)
+class Style:
+    """A trained look: everything that is needed to repaint with it, and its provenance."""
+
+    network: NetworkConfig
+    """The transformer network's architecture."""
+    names: tuple[str, ...]
+    """Name of each style, in the order of the network's rows."""
+    tensors: Mapping[str, NDArray[np.float32]]
+    """The network's parameters by name, float32."""
+    provenance: Mapping[str, Any]
+    """Painting (name, SHA-256), recipe, loss network, iterations, photos, version: JSON values."""
+    probe_photo: NDArray[np.uint8]
+    """A small photo (1, h, w, 3) ..."""
+    probe_stylized: NDArray[np.float32]
+    """... and the float32 answer of style 0 to it, (1, 3, h, w) in [0, 1]."""
+
+    def __post_init__(self) -> None:
+        if len(self.names) != self.network.styles:
+            raise ImpastoError(f"{len(self.names)} style names for a network of {self.network.styles} styles")
+
+
+def save(path: str | os.PathLike[str], style: Style) -> None:
+    """Writes `style` to `path`, whole or not at all. Raises ImpastoError when it cannot be written."""
+    header = {
+        "version": FORMAT_VERSION,
+        "network": dataclasses.asdict(style.network),
+        "names": list(style.names),
+        "provenance": dict(style.provenance),
+    }
+    tensors: dict[str, NDArray[Any]] = {name: np.ascontiguousarray(value) for name, value in style.tensors.items()}
+    tensors |= {PROBE_PHOTO: style.probe_photo, PROBE_STYLIZED: style.probe_stylized}
+    data = safetensors.numpy.save(tensors, {METADATA_KEY: json.dumps(header, ensure_ascii=False, sort_keys=True)})
+    atomic.write_bytes(path, data)
+
+
+def load(path: str | os.PathLike[str]) -> Style:
+    """The style in the file `path`.
+
+    Raises:
+        ImpastoError: no such file, truncated, not a style file, of a newer version, or with weights that are
+            missing, foreign, of another shape or not finite.
+    """
+    file = Path(path)
+    header, tensors = _read(file)
+    try:
+        version = header["version"]
+        if version != FORMAT_VERSION:
+            raise ImpastoError(
+                f"{file} is a style file of version {version}, and this impasto reads version {FORMAT_VERSION}; "
+                "update with: pip install --upgrade impasto"
+            )
+        network = NetworkConfig(**header["network"])
+        probe_photo, probe_stylized = tensors.pop(PROBE_PHOTO), tensors.pop(PROBE_STYLIZED)
+        style = Style(network, tuple(header["names"]), tensors, header["provenance"], probe_photo, probe_stylized)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _broken(file, f"its header is incomplete ({error})") from error
+    for name, value in tensors.items():
+        if value.dtype != np.float32 or not np.isfinite(value).all():
+            raise _broken(file, f"its tensor {name} holds values that are not finite float32 numbers")
+    return style
+
+
+def _read(file: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    try:
+        if file.stat().st_size > LARGEST_FILE:
+            raise _broken(file, "it is larger than any style file")
+        with safetensors.safe_open(file, framework="numpy") as opened:
+            metadata = opened.metadata() or {}
+            if METADATA_KEY not in metadata:
+                raise ImpastoError(
+                    f"{file} is a safetensors file, but not a style file of impasto; "
+                    "make one with: impasto train PAINTING --out FILE"
+                )
+            header = json.loads(metadata[METADATA_KEY])
+            return header, {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise ImpastoError(f"there is no style file {file}; `impasto styles` lists the bundled ones") from error
+    except OSError as error:
+        raise ImpastoError(f"cannot read the style file {file}: {error.strerror or error}") from error
+    except (safetensors.SafetensorError, ValueError, TypeError) as error:
+        raise _broken(file, str(error)) from error
+
+
+def _broken(file: Path, why: str) -> ImpastoError:
+    return ImpastoError(f"{file} is not a whole style file: {why}; copy or train it again")

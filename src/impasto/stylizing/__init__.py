@@ -1,0 +1,1 @@
+"""Repainting: a style and a backend behind one call."""

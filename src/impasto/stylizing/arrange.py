@@ -1,0 +1,43 @@
+"""Pictures resized and set side by side, at 8 and at 16 bits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from impasto.errors import ImpastoError
+from impasto.files.images import Picture
+
+LARGEST_SIDE = 100_000
+
+
+def resized(picture: Picture, longer_side: int) -> Picture:
+    """`picture` with its longer side at `longer_side` pixels and its shape kept. Raises ImpastoError out of range."""
+    if not 1 <= longer_side <= LARGEST_SIDE:
+        raise ImpastoError(f"--size is {longer_side}; it must lie between 1 and {LARGEST_SIDE} pixels")
+    factor = longer_side / max(picture.width, picture.height)
+    size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
+    alpha = None if picture.alpha is None else resize_samples(picture.alpha[..., None], size)[..., 0]
+    return replace(picture, pixels=resize_samples(picture.pixels, size), alpha=alpha)
+
+
+def resize_samples(samples: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """uint8 or uint16 (H, W, C) → (height, width, C) for `size` (width, height), antialiased, in floating point."""
+    largest = np.iinfo(samples.dtype).max
+    planes = [
+        np.asarray(Image.fromarray(plane.astype(np.float32)).resize(size, Image.Resampling.LANCZOS))
+        for plane in np.moveaxis(samples, -1, 0)
+    ]
+    result: NDArray[Any] = np.rint(np.stack(planes, axis=-1)).clip(0, largest).astype(samples.dtype)
+    return result
+
+
+def side_by_side(photo: Picture, stylized: Picture) -> Picture:
+    """The photo left, its stylized image right, a thin white gap between; transparent parts over white."""
+    left, right = photo.over_white(), stylized.over_white()
+    gap = np.full((left.shape[0], max(4, left.shape[1] // 100), 3), np.iinfo(left.dtype).max, left.dtype)
+    return Picture(np.concatenate([left, gap, right], axis=1), None, photo.icc, photo.exif)

@@ -1,0 +1,128 @@
+"""Stylizer: photos in, stylized images of the same kind and size out. No torch here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from impasto.errors import ImpastoError
+from impasto.files.style_file import Style
+from impasto.stylizing.backends import Backend, Floats
+
+Photo = TypeVar("Photo")
+WhichStyle = str | int | Mapping[str, float] | None
+
+
+class Stylizer:
+    """Repaints photos with one style or a mix of a style file's styles.
+
+    >>> stylizer = impasto.load("great_wave")  # doctest: +SKIP
+    >>> stylizer(Image.open("photo.jpg")).save("painted.jpg")  # doctest: +SKIP
+    """
+
+    def __init__(self, style: Style, backend: Backend) -> None:
+        self.style = style
+        self.backend = backend
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the styles that the file holds."""
+        return self.style.names
+
+    def __call__(self, photo: Photo, style: WhichStyle = None) -> Photo:
+        """The stylized image, of the kind and size that `photo` has.
+
+        Args:
+            photo: a PIL image (any mode; an RGB image comes back, with the alpha channel if there was one), a uint8
+                or uint16 array (H, W, 3), or a float tensor or float array (B, 3, H, W) or (3, H, W) in [0, 1].
+            style: a name or a number of :attr:`names`, or weights by name that mix several; default the first.
+
+        Raises:
+            ImpastoError: an unknown style, or a photo too large for this machine's memory.
+            TypeError, ValueError: something else than a photo.
+        """
+        mix = self._mix(style)
+        if isinstance(photo, Image.Image):
+            return cast(Photo, self._pil(photo, mix))
+        if isinstance(photo, np.ndarray):
+            if photo.dtype in (np.uint8, np.uint16):
+                return cast(Photo, self._array(photo, mix))
+            if photo.dtype.kind == "f":
+                return cast(Photo, self._planes(photo, mix).astype(photo.dtype))
+        elif hasattr(photo, "detach") and hasattr(photo, "new_tensor"):
+            return cast(Photo, self._tensor(photo, mix))
+        kind = getattr(photo, "dtype", type(photo).__name__)
+        raise TypeError(f"a photo is a PIL image, a uint8 array (H, W, 3) or a float tensor (B, 3, H, W), not {kind}")
+
+    def _array(self, pixels: NDArray[Any], mix: Floats) -> NDArray[Any]:
+        if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
+            raise ValueError(f"a photo as an array has shape (H, W, 3), not {pixels.shape}")
+        largest = np.iinfo(pixels.dtype).max
+        planes = pixels.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(largest)
+        stylized = self._planes(planes, mix)
+        return np.ascontiguousarray(np.rint(stylized[0] * largest).astype(pixels.dtype).transpose(1, 2, 0))
+
+    def _pil(self, photo: Image.Image, mix: Floats) -> Image.Image:
+        result = Image.fromarray(self._array(np.asarray(photo.convert("RGB")), mix))
+        if photo.has_transparency_data:
+            result.putalpha(photo.convert("RGBA").getchannel("A"))
+        return result
+
+    def _tensor(self, photo: Any, mix: Floats) -> Any:
+        if not photo.is_floating_point():
+            raise TypeError(f"a photo as a tensor holds floats in [0, 1], not {photo.dtype}")
+        stylized = self._planes(photo.detach().float().cpu().numpy(), mix)
+        return photo.new_tensor(stylized)
+
+    def _planes(self, photos: NDArray[Any], mix: Floats) -> Floats:
+        batch = photos[None] if photos.ndim == 3 else photos
+        if batch.ndim != 4 or batch.shape[1] != 3 or 0 in batch.shape:
+            raise ValueError(f"photos have shape (B, 3, H, W) or (3, H, W), not {photos.shape}")
+        self._check_memory(*batch.shape[2:])
+        # One by one: instance norm sees each by itself anyway, and the memory stays that of one.
+        stylized = np.concatenate([self.backend(one[None].astype(np.float32), mix) for one in batch])
+        stylized = stylized.clip(0, 1)
+        return stylized[0] if photos.ndim == 3 else stylized
+
+    def _check_memory(self, height: int, width: int) -> None:
+        needed, free = self.backend.working_memory(height, width), free_memory()
+        if free is not None and needed > free:
+            side = int(max(height, width) * (free / needed) ** 0.5)
+            raise ImpastoError(
+                f"a photo of {width}×{height} pixels needs about {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are "
+                f"free; make it smaller, with --size {side // 100 * 100} or less"
+            )
+
+    def _mix(self, style: WhichStyle) -> Floats:
+        weights = np.zeros((1, len(self.names)), dtype=np.float32)
+        wanted = style if isinstance(style, Mapping) else {0 if style is None else style: 1.0}
+        for name, weight in wanted.items():
+            weights[0, self._index(name)] += weight
+        return weights
+
+    def _index(self, style: str | int) -> int:
+        if style in self.names:
+            return self.names.index(style)
+        if isinstance(style, int) and 0 <= style < len(self.names):
+            return style
+        raise ImpastoError(f"this style file has no style {style!r}; it has {', '.join(self.names)}")
+
+
+def free_memory() -> int | None:
+    """Bytes that can be taken without swapping, or None where the system does not say."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:  # noqa: PTH123
+            for line in file:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    except (AttributeError, OSError, ValueError):
+        return None

@@ -1,0 +1,1 @@
+"""Training: tensors and data sets in, progress values out."""

@@ -1,0 +1,198 @@
+"""Training photos: read by worker processes, broken ones skipped and named, memory independent of their number."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from impasto.config import TrainConfig
+from impasto.errors import ImpastoError
+from impasto.files import images
+
+SAMPLE = 512
+"""How many photos are read in full before a training starts, to say at once that a folder is no good."""
+TOLERATED_SHARE = 0.1
+MAX_WORKERS = 8
+FEW_PHOTOS = 500
+
+
+def square(pixels: NDArray[np.uint8], size: int, fit: str) -> NDArray[np.uint8]:
+    """`pixels` (H, W, 3) as (size, size, 3): `fit` is stretch, or crop for the largest centred square.
+
+    The third way, keep, makes the short side `size` and keeps the shape.
+    """
+    height, width = pixels.shape[:2]
+    short = min(height, width)
+    box: tuple[float, float, float, float] | None = None
+    target = (size, size)
+    if fit == "crop":
+        left, top = (width - short) / 2, (height - short) / 2
+        box = (left, top, left + short, top + short)
+    elif fit == "keep":
+        target = (round(width * size / short), round(height * size / short))
+    resized = Image.fromarray(pixels).resize(target, Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
+    return np.asarray(resized)
+
+
+def to_tensor(pixels: NDArray[np.uint8]) -> Tensor:
+    """uint8 (H, W, 3) → uint8 (3, H, W)."""
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+
+
+def to_float(photos: Tensor) -> Tensor:
+    """uint8 in 0..255 → float32 in [0, 1]."""
+    return photos.float() / 255
+
+
+class Chunk(NamedTuple):
+    """What a worker made of a few places in the order."""
+
+    photos: Tensor  # uint8 (n, 3, S, S), those that could be read
+    places: list[int]  # the place in the epoch's order of each
+    broken: dict[str, str]  # path → problem
+
+
+class PhotoBatch(NamedTuple):
+    """A batch, and the place in the epoch's order after its last photo."""
+
+    photos: Tensor  # uint8 (B, 3, S, S)
+    position: int
+
+
+class _Reader(Dataset[Chunk]):
+    """Reads places of an order of paths. The paths lie in one array, which forked workers share untouched."""
+
+    def __init__(self, paths: Sequence[Path], order: NDArray[np.int64], config: TrainConfig) -> None:
+        self.paths = np.array([os.fsencode(path) for path in paths])
+        self.order = order
+        self.config = config
+
+    def __getitem__(self, places: list[int]) -> Chunk:
+        photos, good, broken = [], [], {}
+        for place in places:
+            path = Path(os.fsdecode(self.paths[self.order[place]]))
+            try:
+                photos.append(read_photo(path, self.config))
+                good.append(place)
+            except ImpastoError as error:
+                broken[str(path)] = str(error)
+        size = self.config.image_size
+        stacked = torch.stack(photos) if photos else torch.empty(0, 3, size, size, dtype=torch.uint8)
+        return Chunk(stacked, good, broken)
+
+
+def read_photo(path: Path, config: TrainConfig) -> Tensor:
+    """The photo as uint8 (3, image_size, image_size). Raises ImpastoError if it cannot be read."""
+    pixels = images.read_small(path, at_least=config.image_size)
+    return to_tensor(square(pixels, config.image_size, config.fit))
+
+
+@dataclass
+class Photos:
+    """The photos of a training: their paths, and those that turned out broken."""
+
+    paths: list[Path]
+    config: TrainConfig
+    broken: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def find(cls, folders: Sequence[str | os.PathLike[str]], config: TrainConfig) -> Photos:
+        """The readable photos under `folders`, or the share of them that the configuration asks for.
+
+        Raises:
+            ImpastoError: fewer photos than a batch, or more than a tenth of a sample broken.
+        """
+        paths = images.find([Path(folder) for folder in folders])
+        if config.fraction < 1:
+            chosen = torch.randperm(len(paths), generator=_generator(config.seed, -1))
+            paths = [paths[i] for i in sorted(chosen[: round(len(paths) * config.fraction)].tolist())]
+        photos = cls(paths, config)
+        where = ", ".join(str(folder) for folder in folders)
+        if len(paths) < config.batch_size:
+            raise ImpastoError(
+                f"found {len(paths)} photos in {where}, and a batch needs {config.batch_size}; "
+                "name a folder with more photos, or a smaller --batch-size"
+            )
+        photos._check_sample()
+        return photos
+
+    @property
+    def usable(self) -> int:
+        return len(self.paths) - len(self.broken)
+
+    @property
+    def batches_per_epoch(self) -> int:
+        return self.usable // self.config.batch_size
+
+    def epoch(self, epoch: int, position: int = 0) -> Iterator[PhotoBatch]:
+        """The batches of epoch number `epoch`, from a place in its order on; an incomplete last one is dropped."""
+        order = torch.randperm(len(self.paths), generator=_generator(self.config.seed, epoch)).numpy()
+        size = self.config.batch_size
+        photos = torch.empty(0)
+        places: list[int] = []
+        for chunk in self._chunks(order, range(position, len(order)), size):
+            self.note_broken(chunk.broken)
+            photos = torch.cat([photos, chunk.photos]) if places else chunk.photos
+            places += chunk.places
+            while len(places) >= size:
+                yield PhotoBatch(photos[:size], places[size - 1] + 1)
+                photos, places = photos[size:], places[size:]
+
+    def note_broken(self, broken: dict[str, str]) -> None:
+        """Remembers photos that could not be read. Raises ImpastoError when they are more than a tenth."""
+        new = {path: problem for path, problem in broken.items() if path not in self.broken}
+        self.broken.update(new)
+        if new and len(self.broken) > TOLERATED_SHARE * len(self.paths):
+            raise ImpastoError(self.complaint(f"{len(self.broken)} of {len(self.paths)} photos cannot be read"))
+
+    def complaint(self, what: str) -> str:
+        named = "; ".join(list(self.broken.values())[:3])
+        return f"{what}: {named}{'; …' if len(self.broken) > 3 else ''}. Mend or remove them, or name another folder"
+
+    def _check_sample(self) -> None:
+        order = torch.randperm(len(self.paths), generator=_generator(self.config.seed, -2)).numpy()[:SAMPLE]
+        tried = 0
+        for chunk in self._chunks(order, range(len(order)), 32):
+            tried += len(chunk.places) + len(chunk.broken)
+            self.broken.update(chunk.broken)
+        if len(self.broken) > TOLERATED_SHARE * tried or self.usable < self.config.batch_size:
+            raise ImpastoError(self.complaint(f"{len(self.broken)} of the first {tried} photos tried cannot be read"))
+
+    def _chunks(self, order: NDArray[np.int64], places: Sequence[int], size: int) -> Iterator[Chunk]:
+        workers = choose_workers(self.config.workers) if len(places) > 2 * size else 0
+        loader = DataLoader(
+            _Reader(self.paths, order, self.config),
+            sampler=[list(places[i : i + size]) for i in range(0, len(places), size)],
+            batch_size=None,
+            num_workers=workers,
+            prefetch_factor=4 if workers else None,
+            worker_init_fn=_start_worker if workers else None,
+        )
+        yield from loader
+
+
+def choose_workers(workers: int) -> int:
+    """-1 leaves the cores to the network but one in four, one at least."""
+    return workers if workers >= 0 else max(1, min(MAX_WORKERS, (os.cpu_count() or 1) // 4))
+
+
+def _start_worker(_: int) -> None:
+    # Ctrl-C reaches every process of the terminal; the main one decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _generator(seed: int, stream: int) -> torch.Generator:
+    """Random numbers that depend on the seed and on what they are for, so that any epoch can be drawn by itself."""
+    mixed = np.random.SeedSequence([seed, stream + 1000]).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(mixed) % 2**63)

@@ -1,0 +1,41 @@
+"""From a trained network to a style file's content."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from impasto.config import NetworkConfig
+from impasto.core.transformer import TransformerNet
+from impasto.files.style_file import Style
+
+PROBE_HEIGHT, PROBE_WIDTH = 40, 52
+
+
+def make_style(
+    network: NetworkConfig, weights: Mapping[str, Tensor], names: Sequence[str], provenance: Mapping[str, Any]
+) -> Style:
+    """The style of trained `weights` (by parameter name), with the float32 answer to the probe photo."""
+    tensors = {name: value.detach().float().cpu().contiguous().numpy() for name, value in weights.items()}
+    photo = probe_photo()
+    model = TransformerNet(network).eval()
+    model.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()})
+    with torch.inference_mode():
+        pixels = torch.from_numpy(photo.transpose(0, 3, 1, 2).copy()).float() / 255
+        answer = model(pixels).numpy()
+    return Style(network, tuple(names), tensors, provenance, photo, answer)
+
+
+def probe_photo() -> NDArray[np.uint8]:
+    """A small picture (1, 40, 52, 3) with gradients, an edge and texture; not square, so that a swap of sides shows."""
+    y, x = np.mgrid[0:PROBE_HEIGHT, 0:PROBE_WIDTH].astype(np.float64)
+    sky = np.stack([90 + 2 * y, 120 + y, 200 - 2 * y], axis=-1)
+    disc = ((x - 34) ** 2 + (y - 14) ** 2 < 81)[..., None] * np.array([120.0, 90.0, -120.0])
+    waves = (np.sin(x / 2) * np.cos(y / 3) * (y > 24))[..., None] * np.array([20.0, 40.0, 30.0])
+    photo: NDArray[np.uint8] = (sky + disc + waves).clip(0, 255).round().astype(np.uint8)
+    return photo[None]

@@ -1,0 +1,202 @@
+"""One training from its assembled parts to the style file: assemble, loop with its listeners, finish."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from impasto.config import TrainConfig, flatten
+from impasto.core.losses import PerceptualLoss
+from impasto.core.transformer import TransformerNet
+from impasto.errors import ImpastoError
+from impasto.files import style_file
+from impasto.training import trainer
+from impasto.training.figure import ProgressFigure, has_display
+from impasto.training.loss_weights import load_loss_network
+from impasto.training.photos import FEW_PHOTOS, Photos, read_photo, to_float, to_tensor
+from impasto.training.result import make_style
+from impasto.training.run_folder import FIGURE, Job, RunFolder, next_preview, to_pixels
+from impasto.training.trainer import TrainProgress, TrainState
+from impasto.version import __version__
+
+PREVIEW_PHOTOS = 4
+
+Listener = Callable[[TrainProgress], None]
+Announce = Callable[[str], None]
+
+
+class TrainingStopped(KeyboardInterrupt):
+    """The user stopped a training; it was saved first. The text says how to go on."""
+
+
+def settled(config: TrainConfig) -> TrainConfig:
+    """The configuration with the device and precision that `auto` stands for on this machine."""
+    device = trainer.choose_device(config.device)
+    return replace(config, device=device, precision=trainer.choose_precision(config.precision, device))
+
+
+class Run:
+    """A training that is assembled but has not begun.
+
+    Everything that bad input can spoil is read here, before a run folder exists.
+    """
+
+    def __init__(self, job: Job, config: TrainConfig, painting: NDArray[np.uint8], announce: Announce) -> None:
+        """`painting` is the style image, uint8 (H, W, 3). Raises ImpastoError for bad photos, weights or layers."""
+        self.job, self.config, self.announce = job, config, announce
+        self.photos = Photos.find(job.photos, config)
+        if self.photos.usable < FEW_PHOTOS:
+            announce(f"only {self.photos.usable} photos: with fewer than {FEW_PHOTOS} a style generalizes less well")
+        weights = None if job.loss_weights is None else Path(job.loss_weights)
+        network = load_loss_network(
+            config.loss.loss_network, weights, config.loss.loss_normalization, announce=announce
+        )
+        self.fabric = trainer.make_fabric(config.device, config.precision)
+        torch.manual_seed(config.seed)
+        transformer = TransformerNet(config.network)
+        try:
+            loss = PerceptualLoss(network, [to_float(to_tensor(painting))[None]], config.loss)
+        except ValueError as error:
+            raise ImpastoError(str(error)) from error
+        self.loss = trainer.lay_out(loss, self.fabric)
+        self.state = TrainState(trainer.lay_out(transformer, self.fabric), config)
+        announce(f"training on {config.device} in {config.precision} with {self.photos.usable} photos")
+
+    def go(self, folder: RunFolder, listener: Listener, *, live: bool = False, tensorboard: bool = False) -> Path:
+        """Trains from the newest checkpoint in `folder`, or from the start, and writes the style file.
+
+        Raises:
+            TrainingStopped: Ctrl-C or SIGTERM; a checkpoint was saved.
+            ImpastoError: the losses stopped being finite, or the photos or the disk failed.
+        """
+        self.photos.broken.update(folder.load_checkpoint(self.state))
+        if self.state.iteration:
+            self.announce(f"going on from iteration {self.state.iteration}")
+        figure = ProgressFigure(folder.cut_losses(self.state.iteration), live=self._window(live))
+        listeners = [*([tensorboard_listener(folder.path)] if tensorboard else []), listener]
+        try:
+            stopped = self._loop(folder, figure, listeners)
+        except trainer.NotFiniteError as error:
+            # The checkpoint on disk may be older; these are the last weights that gave finite losses.
+            raise ImpastoError(
+                f"{error}; the training ended there, its last good state is in {self._finish()}. "
+                "Try a smaller --learning-rate, or --clip-gradients 1"
+            ) from error
+        folder.save_checkpoint(self.state, self.photos.broken)
+        if stopped:
+            raise TrainingStopped(
+                f"stopped at iteration {self.state.iteration}, all is saved; go on with: "
+                f"impasto train --resume {folder.path}"
+            )
+        return self._finish()
+
+    def _loop(self, folder: RunFolder, figure: ProgressFigure, listeners: list[Listener]) -> bool:
+        """Trains to the end or to a request to stop; whether it was stopped."""
+        saved = time.monotonic()
+        preview = next_preview(self.state.iteration)
+        progress = None
+        with StopRequest() as stop:
+            for progress in trainer.train(self.fabric, self.state, self.loss, self.photos, self.config):
+                figure.add(folder.add_losses(progress))
+                if progress.iteration % self.config.plot_every == 0 and figure.due():
+                    folder.write(FIGURE, figure.draw(progress))
+                if progress.iteration == preview:
+                    self._preview(folder)
+                    preview = next_preview(progress.iteration)
+                for listener in listeners:
+                    listener(progress)
+                if time.monotonic() - saved > 60 * self.config.checkpoint_minutes:
+                    folder.save_checkpoint(self.state, self.photos.broken)
+                    saved = time.monotonic()
+                if stop.requested:
+                    break
+        if progress is not None:
+            folder.write(FIGURE, figure.draw(progress))
+            self._preview(folder)
+        return stop.requested
+
+    def _preview(self, folder: RunFolder) -> None:
+        """A few fixed photos above their stylized versions, by the weights that the style file would get."""
+        paths = [path for path in self.photos.paths[: 4 * PREVIEW_PHOTOS] if str(path) not in self.photos.broken]
+        try:
+            photos = to_float(torch.stack([read_photo(path, self.config) for path in paths[:PREVIEW_PHOTOS]]))
+        except ImpastoError:
+            return  # a photo vanished since; the loop will name it
+        network = TransformerNet(self.config.network).eval()
+        network.load_state_dict(self.state.result())
+        network = trainer.lay_out(network, self.fabric)
+        with torch.inference_mode(), self.fabric.autocast():
+            stylized = network(photos.to(self.fabric.device)).cpu()
+        folder.save_preview(self.state.iteration, [[to_pixels(p) for p in row] for row in (photos, stylized)])
+
+    def _finish(self) -> Path:
+        job, config = self.job, self.config
+        if self.photos.broken:
+            named = "\n  ".join(self.photos.broken.values())
+            self.announce(f"{len(self.photos.broken)} photos could not be read and were left out:\n  {named}")
+        provenance = {
+            "painting": job.painting,
+            "painting_sha256": job.painting_sha256,
+            "recipe": job.recipe,
+            "options": {name: value for name, value in flatten(config).items() if value is not None},
+            "iterations": self.state.iteration,
+            "photos": self.photos.usable,
+            "minutes": round(self.state.elapsed / 60, 1),
+            "impasto": __version__,
+            "torch": torch.__version__,
+        }
+        out = Path(job.out)
+        style_file.save(out, make_style(config.network, self.state.result(), [job.name], provenance))
+        return out
+
+    def _window(self, live: bool) -> bool:
+        if live and not has_display():
+            self.announce("--live: there is no display here; the figure is drawn into the run folder all the same")
+        return live and has_display()
+
+
+class StopRequest:
+    """Turns the first Ctrl-C or SIGTERM into a request that the loop obeys after its step; the second one breaks."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> StopRequest:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True
+
+
+def tensorboard_listener(run_dir: Path) -> Listener:
+    """Writes the losses for TensorBoard. Raises ImpastoError when the extra is not installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise ImpastoError("--tensorboard needs a package: pip install 'impasto[tensorboard]'") from error
+    writer = SummaryWriter(str(run_dir / "tensorboard"))
+
+    def listen(progress: TrainProgress) -> None:
+        for name in ("total_loss", "content_loss", "style_loss", "learning_rate", "photos_per_second"):
+            writer.add_scalar(name, getattr(progress, name), progress.iteration)
+
+    return listen

@@ -1,0 +1,193 @@
+"""The run folder: configuration, losses, curves, previews and checkpoints of one training."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+import time
+import tomllib
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from impasto import config as config_module
+from impasto.config import TrainConfig
+from impasto.errors import ImpastoError
+from impasto.files import atomic
+from impasto.training.trainer import TrainProgress, TrainState
+
+CONFIG = "config.toml"
+JOB = "job.json"
+PAINTING = "painting.png"
+LOSSES = "losses.jsonl"
+FIGURE = "progress.png"
+PREVIEWS = "previews"
+CHECKPOINTS = ("checkpoint.pt", "checkpoint-before.pt")
+FIRST_PREVIEW = 25
+PREVIEW_GROWTH = 1.3
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a training is about, beside its numbers: kept in the run folder so that it can go on from there."""
+
+    painting: str
+    """File name of the painting."""
+    painting_sha256: str
+    photos: tuple[str, ...]
+    """Folders of photos, absolute."""
+    out: str
+    """The style file to write, absolute."""
+    name: str
+    """The style's name."""
+    recipe: str
+    loss_weights: str | None
+    """File of the loss network's weights, absolute, or None for the usual one."""
+
+
+class RunFolder:
+    """Writes a run's files; every file is whole at any time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @staticmethod
+    def require_new(path: Path) -> None:
+        """Raises ImpastoError when `path` already holds a run."""
+        if (path / JOB).exists():
+            raise ImpastoError(
+                f"{path} already holds a training; go on with: impasto train --resume {path}, or name another --run-dir"
+            )
+
+    @classmethod
+    def create(cls, path: Path, job: Job, config: TrainConfig, painting: NDArray[np.uint8]) -> RunFolder:
+        """A new run folder with what does not change during the run."""
+        folder = cls(path)
+        values = {name: value for name, value in config_module.flatten(config).items() if value is not None}
+        atomic.write_bytes(path / CONFIG, tomli_w.dumps(values).encode())
+        atomic.write_bytes(path / PAINTING, encode_png(painting))
+        atomic.write_bytes(path / JOB, json.dumps(vars(job), indent=2, ensure_ascii=False).encode())
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> tuple[RunFolder, Job, dict[str, Any], NDArray[np.uint8]]:
+        """An existing run folder, its job, its options and its style image (H, W, 3).
+
+        Raises:
+            ImpastoError: not a run folder, or a damaged one.
+        """
+        try:
+            job = Job(**_tuples(json.loads((path / JOB).read_text("utf-8"))))
+            options = tomllib.loads((path / CONFIG).read_text("utf-8"))
+            with Image.open(path / PAINTING) as image:
+                painting = np.asarray(image.convert("RGB"))
+        except FileNotFoundError as error:
+            raise ImpastoError(f"{path} is not the folder of a run: {Path(error.filename).name} is missing") from error
+        except (OSError, ValueError, TypeError) as error:
+            raise ImpastoError(f"{path} is a damaged run folder: {error}") from error
+        return cls(path), job, options, painting
+
+    def write(self, name: str, data: bytes) -> None:
+        atomic.write_bytes(self.path / name, data)
+
+    def save_checkpoint(self, state: TrainState, broken: Mapping[str, str]) -> None:
+        """Saves `state`; the checkpoint before is kept beside it."""
+        buffer = io.BytesIO()
+        torch.save({"state": state.state_dict(), "broken": dict(broken)}, buffer)
+        data = buffer.getvalue()
+        newest, before = (self.path / name for name in CHECKPOINTS)
+        if newest.exists():
+            newest.replace(before)
+        atomic.write_bytes(newest, hashlib.sha256(data).digest() + data)
+
+    def load_checkpoint(self, state: TrainState) -> dict[str, str]:
+        """Puts the newest whole checkpoint into `state`; the broken photos known then.
+
+        A run that was stopped before its first checkpoint begins anew.
+
+        Raises:
+            ImpastoError: there are checkpoints, and none is whole.
+        """
+        files = [self.path / name for name in CHECKPOINTS if (self.path / name).exists()]
+        for file in files:
+            data = file.read_bytes()
+            if hashlib.sha256(data[32:]).digest() == data[:32]:
+                saved = torch.load(io.BytesIO(data[32:]), map_location="cpu", weights_only=True)
+                state.load_state_dict(saved["state"])
+                return dict(saved["broken"])
+        if files:
+            raise ImpastoError(f"the checkpoints in {self.path} are damaged; start the training anew")
+        return {}
+
+    def cut_losses(self, iteration: int) -> list[dict[str, float]]:
+        """The losses up to `iteration`; later lines, written after the checkpoint, are dropped from the file."""
+        file = self.path / LOSSES
+        kept: list[dict[str, float]] = []
+        for line in file.read_text("utf-8").splitlines() if file.exists() else []:
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                break  # the torn last line of a killed run
+            if entry["iteration"] > iteration:
+                break
+            kept.append(entry)
+        atomic.write_bytes(file, "".join(json.dumps(entry) + "\n" for entry in kept).encode())
+        return kept
+
+    def add_losses(self, progress: TrainProgress) -> dict[str, float]:
+        entry = loss_entry(progress)
+        with (self.path / LOSSES).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+        return entry
+
+    def save_preview(self, iteration: int, rows: list[list[NDArray[np.uint8]]]) -> Path:
+        """A picture of rows of pictures of one size, (h, w, 3) each."""
+        path = self.path / PREVIEWS / f"{iteration:06d}.png"
+        atomic.write_bytes(path, encode_png(np.concatenate([np.concatenate(row, axis=1) for row in rows], axis=0)))
+        return path
+
+
+def default_run_dir(painting: str) -> Path:
+    """runs/<painting>-<date>-<time>, with a number behind where that exists already."""
+    base = Path("runs") / f"{Path(painting).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
+    return base if not base.exists() else base.with_name(f"{base.name}-{uuid.uuid4().hex[:4]}")
+
+
+def next_preview(iteration: int) -> int:
+    """The iteration of the next preview: dense while the picture changes fast, sparse later."""
+    if iteration < FIRST_PREVIEW:
+        return FIRST_PREVIEW
+    step = math.floor(math.log(iteration / FIRST_PREVIEW, PREVIEW_GROWTH) + 1e-9) + 1
+    return max(iteration + 1, round(FIRST_PREVIEW * PREVIEW_GROWTH**step))
+
+
+def loss_entry(progress: TrainProgress) -> dict[str, float]:
+    names = ("iteration", "epoch", "total_loss", "content_loss", "style_loss", "tv_loss", "learning_rate", "elapsed")
+    return {name: getattr(progress, name) for name in names}
+
+
+def to_pixels(image: Tensor) -> NDArray[np.uint8]:
+    """Float (3, H, W) in [0, 1] → uint8 (H, W, 3), rounded."""
+    scaled = (image.detach().float().clamp(0, 1) * 255).round().byte()
+    return scaled.permute(1, 2, 0).cpu().numpy()
+
+
+def encode_png(pixels: NDArray[np.uint8]) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "png")
+    return buffer.getvalue()
+
+
+def _tuples(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
