@@ -131,6 +131,7 @@ class TrainConfig:
     schedule: Literal["constant", "cosine"] = doc(
         "constant", "How the learning rate goes: constant, or cosine to zero."
     )
+    warm_up: int = doc(0, "Steps in which the learning rate climbs to its full value.")
     ema: float = doc(0.0, "Decay of the moving average of the weights that the style file gets; 0 turns it off.")
     image_size: int = doc(256, "Side of the square training photos in pixels.")
     style_size: int = doc(256, "Side of the style image in pixels; larger gives finer strokes.")
@@ -154,7 +155,7 @@ class TrainConfig:
         _check_choices(self)
         for name in ("epochs", "batch_size", "plot_every"):
             require(getattr(self, name) >= 1, f"{option_name(name)} is {getattr(self, name)}; it must be at least 1")
-        for name in ("max_iterations", "max_minutes", "clip_gradients", "seed"):
+        for name in ("warm_up", "max_iterations", "max_minutes", "clip_gradients", "seed"):
             require(getattr(self, name) >= 0, f"{option_name(name)} is {getattr(self, name)}; it must not be negative")
         require(self.learning_rate > 0, f"--learning-rate is {self.learning_rate}; it must be positive")
         for name in ("beta1", "beta2", "ema"):

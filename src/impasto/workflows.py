@@ -19,6 +19,7 @@ from impasto.stylizing.backends import make_backend
 from impasto.stylizing.stylizer import Stylizer, WhichStyle
 
 if TYPE_CHECKING:
+    from impasto.files.download import Report
     from impasto.training.trainer import TrainProgress
 
 AnyPath = str | os.PathLike[str]
@@ -142,6 +143,7 @@ def train(
     live: bool = False,
     tensorboard: bool = False,
     on_progress: Callable[[TrainProgress], None] | None = None,
+    on_download: Report | None = None,
     announce: Callable[[str], None] | None = None,
     **options: Any,
 ) -> Path:
@@ -158,6 +160,7 @@ def train(
         live: show the figure in a window.
         tensorboard: write the losses for TensorBoard into the run folder.
         on_progress: gets a TrainProgress after every step.
+        on_download: gets the state of the download of the loss network's weights, where one is needed.
         announce: gets sentences for the user.
         options: any option of the configuration, e.g. ``epochs=1, style_weight=1e-7``.
     Raises:
@@ -194,7 +197,7 @@ def train(
     announce = announce or _ignore
     path = Path(run_dir) if run_dir is not None else default_run_dir(job.painting)
     RunFolder.require_new(path)
-    run = Run(job, config, pixels, announce)
+    run = Run(job, config, pixels, announce, on_download)
     folder = RunFolder.create(path, job, config, pixels)
     announce(f"run folder: {folder.path}")
     return run.go(folder, on_progress or _ignore, live=live, tensorboard=tensorboard)
@@ -206,6 +209,7 @@ def resume(
     live: bool = False,
     tensorboard: bool = False,
     on_progress: Callable[[TrainProgress], None] | None = None,
+    on_download: Report | None = None,
     announce: Callable[[str], None] | None = None,
     **options: Any,
 ) -> Path:
@@ -226,7 +230,7 @@ def resume(
             f"{fixed[0]} cannot change in the middle of a training; with --resume these can: {changeable}"
         )
     config = settled(make_config({**saved, **options}, where=str(folder.path)))
-    run = Run(job, config, pixels, announce or _ignore)
+    run = Run(job, config, pixels, announce or _ignore, on_download)
     return run.go(folder, on_progress or _ignore, live=live, tensorboard=tensorboard)
 
 

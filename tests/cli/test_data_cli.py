@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,12 +11,12 @@ from typing import Any
 
 import pytest
 
-WEB = runpy.run_path(str(Path(__file__).parents[1] / "files" / "test_download.py"))
+from web import Web
 
 
 @pytest.fixture
 def web() -> Iterator[Any]:
-    web = WEB["Web"](b"<html>log in to this network first</html>")
+    web = Web(b"<html>log in to this network first</html>")
     yield web
     web.close()
 

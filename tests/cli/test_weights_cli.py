@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import runpy
+import random
 import signal
 import subprocess
 import sys
@@ -18,16 +18,16 @@ import pytest
 from impasto.errors import ImpastoError
 from impasto.files.download import Source
 from impasto.files.weights import WEIGHT_FILES, WeightFile, find, obtain, weights_folder
+from web import Web, wait_for
 
-WEB = runpy.run_path(str(Path(__file__).parents[1] / "files" / "test_download.py"))
-CONTENT: bytes = WEB["CONTENT"]
+CONTENT = random.Random(1).randbytes(300_000)
 VGG16 = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 SQUEEZENET = "squeezenet1_0-b66bff10.pth"
 
 
 @pytest.fixture
 def web() -> Iterator[Any]:
-    web = WEB["Web"](CONTENT)
+    web = Web(CONTENT)
     yield web
     web.close()
 
@@ -112,14 +112,14 @@ def test_stopped_download_goes_on(web: Any, places: dict[str, Path]) -> None:
         return part.exists() and part.stat().st_size >= count
 
     process = start("download", "vgg16")
-    WEB["wait_for"](lambda: reaches(50_000))
+    wait_for(lambda: reaches(50_000))
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=10)
     assert process.returncode == 130
     assert "the same command goes on" in errors
     first = part.stat().st_size
     process = start("download", "vgg16")
-    WEB["wait_for"](lambda: reaches(first + 50_000))
+    wait_for(lambda: reaches(first + 50_000))
     process.kill()
     process.communicate(timeout=10)
     second, web.pause = part.stat().st_size, 0.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import random
-import runpy
 import signal
 import stat
 import subprocess
@@ -20,8 +19,8 @@ import pytest
 from impasto.errors import ImpastoError
 from impasto.files.datasets import DATA_SETS, DataSet, extract, named, obtain
 from impasto.files.download import Progress, Source
+from web import Web, wait_for
 
-WEB = runpy.run_path(str(Path(__file__).with_name("test_download.py")))
 PHOTOS = {f"train2014/photo_{number}.jpg": random.Random(number).randbytes(40_000) for number in range(6)}
 
 
@@ -35,7 +34,7 @@ def zipped(members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> 
 
 @pytest.fixture
 def web() -> Iterator[Any]:
-    web = WEB["Web"](zipped({"train2014/": b"", **PHOTOS}))
+    web = Web(zipped({"train2014/": b"", **PHOTOS}))
     yield web
     web.close()
 
@@ -111,7 +110,7 @@ def start(web: Any, folder: Path) -> subprocess.Popen[str]:
 def test_killed_download_goes_on(web: Any, tmp_path: Path) -> None:
     web.pause = 0.05
     process, part = start(web, tmp_path), tmp_path / "train2014.zip.part"
-    WEB["wait_for"](lambda: part.exists() and part.stat().st_size >= 50_000)
+    wait_for(lambda: part.exists() and part.stat().st_size >= 50_000)
     process.kill()
     process.communicate(timeout=10)
     have, web.pause = part.stat().st_size, 0.0

@@ -8,7 +8,8 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.table import Table
 
-from impasto.cli.weights import download_bar, output_console
+from impasto.cli.progress import download_bar
+from impasto.cli.weights import output_console
 from impasto.errors import ImpastoError
 from impasto.files.datasets import DATA_SETS, named, obtain
 

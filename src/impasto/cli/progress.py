@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
+from impasto.files.download import Progress as DownloadProgress
+from impasto.files.download import Report, size_text
 from impasto.training.clock import clock
 
 if TYPE_CHECKING:
     from impasto.training.trainer import TrainProgress
 
 SECONDS_BETWEEN_LINES = 30.0
+PHASES = {"wait": "waiting for", "download": "downloading", "check": "checking", "extract": "unpacking"}
 
 console = Console(highlight=False, soft_wrap=True, markup=False)
 error_console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
@@ -51,6 +64,13 @@ class TrainingBar:
     def announce(self, text: str) -> None:
         console.print(text)
 
+    def download(self, progress: DownloadProgress) -> None:
+        """Shows what a download reports that the training has to wait for."""
+        share = progress.done / progress.total if progress.total else 0.0
+        place = f"{PHASES[progress.phase]} {progress.name}"
+        self._progress.update(self._task, completed=share, place=place, losses=size_text(progress.done))
+        self._progress.refresh()
+
     def __call__(self, progress: TrainProgress) -> None:
         self._last = progress
         if console.is_terminal:
@@ -73,3 +93,31 @@ def describe(progress: TrainProgress) -> tuple[str, str, str]:
     pace = f"{progress.photos_per_second:.2f} photos/s"
     times = f"{pace}  {clock(progress.elapsed)} elapsed  {clock(progress.remaining)} left"
     return place, losses, times
+
+
+@contextmanager
+def download_bar() -> Iterator[tuple[Report, Callable[[str], None]]]:
+    """A bar on the terminal for what downloads report, and a line for what they announce, both on stderr."""
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    bar = Progress(
+        TextColumn("{task.description}"),
+        *columns,
+        console=error_console,
+        transient=True,
+        disable=not error_console.is_terminal,
+    )
+    tasks: dict[str, TaskID] = {}
+
+    def report(progress: DownloadProgress) -> None:
+        key = f"{PHASES[progress.phase]} {progress.name}"
+        if key not in tasks:
+            # What an earlier run got must not count into this one's rate.
+            tasks[key] = bar.add_task(key, total=progress.total, completed=progress.done)
+        bar.update(tasks[key], total=progress.total, completed=progress.done)
+
+    try:
+        with bar:
+            yield report, lambda text: error_console.print(text)
+    except KeyboardInterrupt:
+        error_console.print("stopped; the same command goes on from here")
+        raise

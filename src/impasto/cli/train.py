@@ -98,6 +98,7 @@ def train(
             "live": live,
             "tensorboard": tensorboard,
             "on_progress": bar,
+            "on_download": bar.download,
             "announce": bar.announce,
         }
         if resume is not None:

@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 from cyclopts import App
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
-from rich.progress import Progress as Bar
 from rich.table import Table
 
+from impasto.cli.progress import download_bar
 from impasto.errors import ImpastoError
-from impasto.files.download import Progress, Report
 from impasto.files.weights import WEIGHT_FILES, WeightFile, copies, entries, find
 from impasto.files.weights import download as download_weights
 
 weights = App(name="weights", help="Loss network weights: what is here, download, verify.")
-
-_PHASES = {"wait": "waiting for", "download": "downloading", "check": "checking", "extract": "unpacking"}
 
 
 @weights.default
@@ -94,31 +81,6 @@ def path(name: str) -> None:
 def output_console() -> Console:
     """For tables: as wide as the terminal, and wide enough for every path where a program reads it."""
     return Console(width=None if sys.stdout.isatty() else 300)
-
-
-@contextmanager
-def download_bar() -> Iterator[tuple[Report, Callable[[str], None]]]:
-    """A bar on the terminal for what downloads report, and a line for what they announce, both on stderr."""
-    console = Console(stderr=True, highlight=False)
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    bar = Bar(
-        TextColumn("{task.description}"), *columns, console=console, transient=True, disable=not console.is_terminal
-    )
-    tasks: dict[str, TaskID] = {}
-
-    def report(progress: Progress) -> None:
-        key = f"{_PHASES[progress.phase]} {progress.name}"
-        if key not in tasks:
-            # What an earlier run got must not count into this one's rate.
-            tasks[key] = bar.add_task(key, total=progress.total, completed=progress.done)
-        bar.update(tasks[key], total=progress.total, completed=progress.done)
-
-    try:
-        with bar:
-            yield report, lambda text: console.print(text, soft_wrap=True, markup=False)
-    except KeyboardInterrupt:
-        console.print("stopped; the same command goes on from here")
-        raise
 
 
 def _where(entry: WeightFile) -> str:

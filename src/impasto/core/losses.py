@@ -42,7 +42,7 @@ class _Gram(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        (features,) = ctx.saved_tensors
+        features: Tensor = ctx.saved_tensors[0]
         both = ((gradient + gradient.mT) / features[0].numel()).to(features.dtype)
         with torch.autocast(features.device.type, enabled=False):
             return (both @ features.flatten(2)).view_as(features)

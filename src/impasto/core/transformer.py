@@ -66,7 +66,8 @@ class ResidualBlock(nn.Module):
         self.second = ConvNorm(channels, channels, 3, config, relu=False)
 
     def forward(self, x: Tensor, mix: Tensor) -> Tensor:
-        return x + self.second(self.first(x, mix), mix)
+        change: Tensor = self.second(self.first(x, mix), mix)
+        return x + change
 
 
 class TransformerNet(nn.Module):

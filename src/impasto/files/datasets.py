@@ -13,7 +13,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
 from impasto.errors import ImpastoError
-from impasto.files.download import Progress, Report, Source, alone, fetch, require_room
+from impasto.files.download import Progress, Report, Source, fetch, require_room
+from impasto.files.lock import alone
 
 _COCO_TERMS = "COCO images are under Flickr terms; annotations CC BY 4.0; see https://cocodataset.org/#termsofuse"
 _MOST_MEMBERS = 1_000_000

@@ -408,6 +408,16 @@ def _open_tiff(file: IO[bytes]) -> _Photo:
     import tifffile
 
     page = tifffile.TiffFile(file).pages[0]
+    numbers = (
+        page.imagewidth,
+        page.imagelength,
+        page.samplesperpixel,
+        page.bitspersample,
+        page.tilewidth,
+        page.tilelength,
+    )
+    if not all(isinstance(number, int) for number in numbers):  # a damaged count makes them tuples of any length
+        raise ValueError("its directory is damaged")
     exif = Image.Exif()
     file.seek(0)
     _lenient(lambda: exif.load_from_fp(file), None)
@@ -435,6 +445,8 @@ def _check_tiff(page: Any, file_size: int) -> None:
     if not segments <= len(page.dataoffsets) == len(page.databytecounts) or not all(page.databytecounts):
         raise ValueError("a part of its pixels is missing")  # tifffile would leave it black
     if any(map(lambda start, count: start + count > file_size, page.dataoffsets, page.databytecounts)):
+        raise ValueError("the file is truncated")
+    if page.compression == 1 and page.size * page.bitspersample > 3 * 8 * file_size:  # 3 spares subsampled colour
         raise ValueError("the file is truncated")
 
 

@@ -20,6 +20,7 @@ from impasto.core.losses import PerceptualLoss
 from impasto.core.transformer import TransformerNet
 from impasto.errors import ImpastoError
 from impasto.files import style_file
+from impasto.files.download import Report
 from impasto.training import trainer
 from impasto.training.figure import ProgressFigure, has_display
 from impasto.training.loss_weights import load_loss_network
@@ -51,7 +52,14 @@ class Run:
     Everything that bad input can spoil is read here, before a run folder exists.
     """
 
-    def __init__(self, job: Job, config: TrainConfig, painting: NDArray[np.uint8], announce: Announce) -> None:
+    def __init__(
+        self,
+        job: Job,
+        config: TrainConfig,
+        painting: NDArray[np.uint8],
+        announce: Announce,
+        on_download: Report | None = None,
+    ) -> None:
         """`painting` is the style image, uint8 (H, W, 3). Raises ImpastoError for bad photos, weights or layers."""
         self.job, self.config, self.announce = job, config, announce
         self.photos = Photos.find(job.photos, config)
@@ -59,7 +67,7 @@ class Run:
             announce(f"only {self.photos.usable} photos: with fewer than {FEW_PHOTOS} a style generalizes less well")
         weights = None if job.loss_weights is None else Path(job.loss_weights)
         network = load_loss_network(
-            config.loss.loss_network, weights, config.loss.loss_normalization, announce=announce
+            config.loss.loss_network, weights, config.loss.loss_normalization, progress=on_download, announce=announce
         )
         self.fabric = trainer.make_fabric(config.device, config.precision)
         torch.manual_seed(config.seed)

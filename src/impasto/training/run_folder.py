@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import math
 import time
 import tomllib
 import uuid
@@ -165,11 +164,11 @@ def default_run_dir(painting: str) -> Path:
 
 
 def next_preview(iteration: int) -> int:
-    """The iteration of the next preview: dense while the picture changes fast, sparse later."""
-    if iteration < FIRST_PREVIEW:
-        return FIRST_PREVIEW
-    step = math.floor(math.log(iteration / FIRST_PREVIEW, PREVIEW_GROWTH) + 1e-9) + 1
-    return max(iteration + 1, round(FIRST_PREVIEW * PREVIEW_GROWTH**step))
+    """The first preview after `iteration`: they are dense while the picture changes fast, sparse later."""
+    preview = FIRST_PREVIEW
+    while preview <= iteration:
+        preview = round(preview * PREVIEW_GROWTH)
+    return preview
 
 
 def loss_entry(progress: TrainProgress) -> dict[str, float]:

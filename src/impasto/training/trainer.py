@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Iterator
@@ -140,7 +141,7 @@ def train(
             done = share_done(state, photos, config)
             if done >= 1:
                 return
-            set_learning_rate(state.optimizer, config, done)
+            set_learning_rate(state, done)
             pixels = to_float(fabric.to_device(batch.photos))
             look = Look.draw(config.loss, step_generator(config.seed, state.iteration))
             losses, stylized = train_step(fabric, network, optimizer, loss, pixels, look, state)
@@ -199,10 +200,12 @@ def total_iterations(photos: Photos, config: TrainConfig) -> int:
     return min(by_epochs, config.max_iterations or by_epochs)
 
 
-def set_learning_rate(optimizer: torch.optim.Optimizer, config: TrainConfig, done: float) -> None:
+def set_learning_rate(state: TrainState, done: float) -> None:
+    config = state.config
     factor = 0.5 * (1 + math.cos(math.pi * min(done, 1.0))) if config.schedule == "cosine" else 1.0
-    for group in optimizer.param_groups:
-        group["lr"] = config.learning_rate * factor
+    climb = min(1.0, (state.iteration + 1) / config.warm_up) if config.warm_up else 1.0
+    for group in state.optimizer.param_groups:
+        group["lr"] = config.learning_rate * factor * climb
 
 
 def step_generator(seed: int, iteration: int) -> torch.Generator:
@@ -278,4 +281,6 @@ def lay_out(module: ModuleT, fabric: Fabric) -> ModuleT:
 
 
 def make_fabric(device: Device, precision: Precision) -> Fabric:
+    # Fabric reports on the terminal what the configuration says anyway.
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     return Fabric(accelerator=device, devices=1, precision="bf16-mixed" if precision == "bf16" else "32-true")
