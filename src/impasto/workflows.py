@@ -167,23 +167,24 @@ def train(
         ImpastoError: bad input of any kind, or losses that stop being finite.
         TrainingStopped: Ctrl-C or SIGTERM, a KeyboardInterrupt; all is saved, and the text says how to go on.
     """
-    require_training_packages()
-    from impasto.training import photos as photo_module
-    from impasto.training.run import Run, settled
-    from impasto.training.run_folder import Job, RunFolder, default_run_dir
-
+    # What needs no torch comes first: bad input is answered at once.
     if recipe not in RECIPES:
         raise ImpastoError(f"there is no recipe {recipe!r}; there is: {', '.join(RECIPES)}")
-    config = settled(make_config({**RECIPES[recipe], **options}))
+    config = make_config({**RECIPES[recipe], **options})
     source = Path(painting)
     target = Path(out) if out is not None else Path(source.stem + STYLE_SUFFIX)
     if target.suffix != STYLE_SUFFIX:
         raise ImpastoError(f"--out is {target}; a style file's name ends with {STYLE_SUFFIX}")
     if target.exists() and not overwrite:
         raise ImpastoError(f"will not overwrite {target}: it exists already; name another --out, or add --overwrite")
-    pixels = photo_module.square(
-        images.read_small(source, at_least=config.style_size), config.style_size, config.style_fit
-    )
+    style_image = images.read_small(source, at_least=config.style_size)
+    require_training_packages()
+    from impasto.training.photos import square
+    from impasto.training.run import Run, settled
+    from impasto.training.run_folder import Job, RunFolder, default_run_dir
+
+    config = settled(config)
+    pixels = square(style_image, config.style_size, config.style_fit)
     folders = [photos] if isinstance(photos, str | os.PathLike) else list(photos)
     job = Job(
         painting=source.name,

@@ -284,7 +284,7 @@ def test_balanced_losses_of_black_features_are_finite(loss) -> None:
     black = torch.zeros(1, 2, 3, 3, requires_grad=True)
     value = loss(black, torch.zeros(1, 2, 3, 3))
     value.backward()
-    assert float(value) == 0
+    assert value.item() == 0
     assert black.grad is not None
     assert bool(torch.isfinite(black.grad).all())
 

@@ -24,6 +24,9 @@ from impasto.errors import ImpastoError
 from impasto.files import images
 from impasto.files.images import Picture, check_writable_suffix, find, read, read_small, size_of, write
 
+# pytest resets the filter that the module sets for Pillow; that it works is tested in a process of its own.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 RNG = np.random.default_rng(7)
 PHOTO = RNG.integers(0, 256, (11, 13, 3), dtype=np.uint8)
@@ -454,6 +457,7 @@ def test_profile_and_exif_arrive_in_every_format(saved, tmp_path, suffix, deep):
     kept = Image.Exif()
     kept.load(again.exif)
     assert_rich_exif_kept(kept)
+    assert again.exif.startswith(b"Exif\0\0MM")
 
 
 def test_the_thumbnail_of_the_old_photo_is_dropped(saved):
@@ -464,6 +468,7 @@ def test_the_thumbnail_of_the_old_photo_is_dropped(saved):
     exif = b"Exif\0\0II*\0\x08\0\0\0" + first + second + thumbnail
     picture = read(saved(encoded(Image.fromarray(SMOOTH), "JPEG", exif=exif)))
     assert b"A\0" in picture.exif
+    assert picture.exif.startswith(b"Exif\0\0II")  # the byte order, on which maker notes rely, stays
     assert b"old photo" not in picture.exif
 
 
@@ -560,9 +565,10 @@ def test_jpeg_is_not_subsampled_and_quality_counts(tmp_path):
 
 
 def test_alpha_over_white_where_there_is_no_alpha(tmp_path):
-    pixels = np.array([[[0, 100, 200]] * 3], np.uint8)
-    alpha = np.array([[0, 51, 255]], np.uint8)  # none, a fifth, all
-    expected = [[[255, 255, 255], [204, 224, 244], [0, 100, 200]]]  # 255 − (255 − v) / 5
+    pixels = np.array([[[0, 100, 200]] * 3 + [[0, 100, 101]]], np.uint8)
+    alpha = np.array([[0, 51, 255, 128]], np.uint8)  # none, a fifth, all, about a half
+    # 255 − (255 − v) · alpha / 255; the last are 127, 177.2 and 177.7.
+    expected = [[[255, 255, 255], [204, 224, 244], [0, 100, 200], [127, 177, 178]]]
     write(tmp_path / "out.bmp", Picture(pixels, alpha))
     with Image.open(tmp_path / "out.bmp") as written:
         np.testing.assert_array_equal(np.asarray(written), expected)
@@ -570,7 +576,7 @@ def test_alpha_over_white_where_there_is_no_alpha(tmp_path):
     rgba.save(tmp_path / "photo.png")
     np.testing.assert_array_equal(read_small(tmp_path / "photo.png", at_least=1), expected)
     deep = Picture(pixels.astype(np.uint16) * 257, alpha.astype(np.uint16) * 257)
-    np.testing.assert_array_equal(deep.over_white(), np.array(expected) * 257)
+    np.testing.assert_array_equal(deep.over_white()[:, :3], np.array(expected)[:, :3] * 257)
 
 
 def test_an_unknown_suffix_is_refused_with_the_known_ones(tmp_path):
@@ -675,6 +681,12 @@ def test_missing_empty_folder_and_no_image(saved, tmp_path):
             size_of(saved(broken))
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    both_refuse(tmp_path / "pipe.jpg", "no regular file")
+
+
 @pytest.mark.skipif(os.name == "nt" or not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read all")
 def test_no_permission(saved, tmp_path):
     path = saved(encoded(Image.fromarray(PHOTO), "PNG"))
@@ -722,7 +734,8 @@ def test_every_kind_is_readable_and_its_truncated_half_is_not(saved, kind):
     whole = PHOTOGRAPHS[kind]
     assert read(saved(whole)).pixels.size == 40 * 50 * 3
     both_refuse(saved(whole[: len(whole) // 2]), "cannot read")
-    both_refuse(saved(whole[: len(whole) * 4 // 5]), "cannot read")
+    says = "truncated" if kind in ("deep tiff", "tiled tiff", "plain tiff") else "cannot read"
+    both_refuse(saved(whole[: len(whole) * 4 // 5]), says)
 
 
 def test_too_many_pixels(saved):
@@ -762,6 +775,24 @@ def test_a_giant_is_refused_by_its_header(saved, kind):
     both_refuse(path, "60000×60000.*limit")
     assert time.perf_counter() - start < 1
     assert size_of(path) == (60000, 60000)
+
+
+def test_a_tiff_directory_that_claims_too_much_is_refused_at_once(saved):
+    """Each within the limit on pixels, but 12 tiles are not enough, 6 kB neither, and a length is one number."""
+    width, length = (struct.pack("<HHII", tag, 4, 1, side) for tag, side in ((256, 50), (257, 40)))
+    tiled, plain = PHOTOGRAPHS["tiled tiff"], tiff(SMOOTH[:40, :50], photometric="rgb")
+    claims = [
+        tiled.replace(width, struct.pack("<HHII", 256, 4, 1, 1_900_000)),
+        plain.replace(length, struct.pack("<HHII", 257, 4, 1, 1_900_000)),
+        tiled.replace(length, struct.pack("<HHII", 257, 4, 9, 40)).replace(
+            width, struct.pack("<HHII", 256, 4, 1, 1 << 23)
+        ),
+    ]
+    start = time.perf_counter()
+    for data in claims:
+        assert data not in (tiled, plain)
+        both_refuse(saved(data), "missing|truncated|damaged")
+    assert time.perf_counter() - start < 1
 
 
 def test_an_image_without_pixels(saved):
@@ -815,6 +846,10 @@ def test_broken_files_leave_the_terminal_clean(tmp_path):
         encoded(Image.fromarray(PHOTO), "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x09" + bytes(range(60)))
     )
     (tmp_path / "c.tif").write_bytes(PHOTOGRAPHS["deep tiff"][:900])
+    miscounted = PHOTOGRAPHS["plain tiff"].replace(
+        struct.pack("<HHII", 257, 4, 1, 40), struct.pack("<HHII", 257, 4, 1, 1 << 20)
+    )
+    (tmp_path / "e.tif").write_bytes(miscounted)
     (tmp_path / "d.png").write_bytes(with_chunk(PHOTOGRAPHS["deep png"], chunk(b"gAMA", b"?") + chunk(b"cHRM", b"?")))
     program = (
         "import sys\nfrom impasto.errors import ImpastoError\nfrom impasto.files import images\n"
@@ -861,6 +896,7 @@ def test_find_follows_links_but_not_in_circles(tmp_path):
     (photos / "link2").symlink_to(elsewhere, target_is_directory=True)
     (elsewhere / "back").symlink_to(photos, target_is_directory=True)
     (photos / "same.jpg").symlink_to(photos / "x.jpg")
+    (photos / "itself").symlink_to(photos / "itself")
     assert find(photos) == [photos / "link1" / "y.jpg", photos / "same.jpg"]
 
 

@@ -16,6 +16,9 @@ from torch import Tensor, nn
 from impasto.config import LossConfig
 from impasto.core.loss_network import LossNetwork
 
+LOOK_SCALES = 6
+"""How many different enlargements a training draws from."""
+
 
 def gram_matrix(features: Tensor) -> Tensor:
     """G = F·Fᵀ / (C·H·W) with F of shape (C, H·W) (Johnson et al., eq. 3), in float32 or wider.
@@ -119,7 +122,7 @@ class Losses(NamedTuple):
 
 
 class Look(NamedTuple):
-    """How the loss network looks at a step's images: enlarged, then shifted by a few pixels.
+    """How the loss network looks at a step's images: enlarged, then cropped a few pixels off the corner.
 
     A network with a strided first layer is blind to some single-pixel patterns at a fixed scale and
     place; a random look at each step leaves it none to be blind to.
@@ -128,20 +131,24 @@ class Look(NamedTuple):
     scale: float = 1.0
     top: int = 0
     left: int = 0
+    crop: int = 0
+    """How many rows and columns are cut off in all, so that the size does not depend on the corner."""
 
     def __call__(self, images: Tensor) -> Tensor:
-        """`images` (B, 3, H, W) → about (B, 3, scale·H − top, scale·W − left)."""
+        """`images` (B, 3, H, W) → (B, 3, scale·H − crop, scale·W − crop), rounded down."""
         if self.scale != 1.0:
             images = F.interpolate(images, scale_factor=self.scale, mode="bilinear", align_corners=False)
-        return images[..., self.top :, self.left :]
+        bottom, right = self.crop - self.top, self.crop - self.left
+        return images[..., self.top : images.shape[-2] - bottom, self.left : images.shape[-1] - right]
 
     @classmethod
     def draw(cls, config: LossConfig, generator: torch.Generator) -> Look:
         """A random look within the configuration's ranges."""
         low, high = config.look_scale
-        scale = low + (high - low) * float(torch.rand((), generator=generator))
+        # A few sizes instead of hundreds: the convolutions prepare themselves anew for every size.
+        step = int(torch.randint(LOOK_SCALES, (), generator=generator))
         top, left = torch.randint(config.look_shift + 1, (2,), generator=generator).tolist()
-        return cls(scale, top, left)
+        return cls(low + (high - low) * step / (LOOK_SCALES - 1), top, left, config.look_shift)
 
 
 class PerceptualLoss(nn.Module):

@@ -56,6 +56,6 @@ def style_mix(style: int | Tensor, batch: int, styles: int, like: Tensor) -> Ten
             raise ValueError(f"style index out of range: the network has {styles} styles, numbered from 0")
         style = F.one_hot(style.reshape(-1).to(like.device, torch.long), styles)
     mix = style.to(like.device, torch.float32)
-    if mix.ndim > 2 or mix.shape[-1] != styles or (mix.ndim == 2 and mix.shape[0] not in (1, batch)):
+    if mix.ndim not in (1, 2) or mix.shape[-1] != styles or (mix.ndim == 2 and mix.shape[0] not in (1, batch)):
         raise ValueError(f"style weights have shape {tuple(mix.shape)}, expected ({batch}, {styles})")
     return mix.expand(batch, styles)

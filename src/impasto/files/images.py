@@ -144,7 +144,7 @@ def read(path: AnyPath, *, max_pixels: int = MAX_PIXELS) -> Picture:
     with _opened(path) as photo:
         _check_size(path, photo, max_pixels)
         pixels, alpha = _split(photo.decode(None))
-        icc = photo.icc if photo.icc and photo.icc[16:20] == b"RGB " and photo.keeps_profile else None
+        icc = photo.icc if photo.icc and photo.icc[16:20] == b"RGB " else None
         exif = _lenient(lambda: _portable_exif(photo.exif, pixels.shape[1], pixels.shape[0]), None)
         return Picture(pixels, alpha, icc, exif)
 
@@ -246,12 +246,12 @@ def _scan(folder: Path, scanned: set[str]) -> Iterator[tuple[str, Path]]:
     for entry in entries:
         if entry.name.startswith(".") or entry.name in _SYSTEM_FOLDERS:
             continue
-        if entry.is_dir():
-            yield from _scan(Path(entry.path), scanned)
-        elif Path(entry.name).suffix.lower() in FORMATS:
-            # Only links need resolving, which would cost seconds for a hundred thousand photos.
-            is_link = entry.is_symlink()
-            yield os.path.realpath(entry.path) if is_link else os.path.join(real, entry.name), Path(entry.path)  # noqa: PTH118
+        path, is_link = Path(entry.path), entry.is_symlink()
+        # Only links are asked again: a system call for each of a hundred thousand photos takes seconds.
+        if path.is_dir() if is_link else entry.is_dir():
+            yield from _scan(path, scanned)
+        elif path.suffix.lower() in FORMATS:
+            yield os.path.realpath(path) if is_link else real + os.sep + entry.name, path
 
 
 # --- What goes wrong ---
@@ -307,8 +307,6 @@ class _Photo:
     height: int
     """As stored, before rotation."""
     icc: bytes | None
-    keeps_profile: bool
-    """False where decoding converts the pixels to sRGB."""
     exif: Image.Exif
     decode: Callable[[int | None], Samples]
     """Upright samples; the argument is the shorter side that suffices, None for full size."""
@@ -320,6 +318,8 @@ def _opened(path: AnyPath) -> Iterator[_Photo]:
     with _explained("read", path, "open it in an image editor and save it anew, or leave it out"):
         if path.is_dir():
             raise ImpastoError(f"cannot read {path}: it is a folder; name an image file")
+        if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+            raise ImpastoError(f"cannot read {path}: it is no regular file; name an image file")
         with path.open("rb") as file:
             signature = file.read(12)
             file.seek(0)
@@ -354,7 +354,7 @@ def _open_with_pillow(image: Image.Image) -> _Photo:
             image.draft("RGB", (at_least, at_least))
         return _upright(_samples(image, icc), _orientation(exif))
 
-    return _Photo(image.width, image.height, icc, image.mode != "CMYK", exif, decode)
+    return _Photo(image.width, image.height, icc, exif, decode)
 
 
 def _open_png(file: IO[bytes]) -> _Photo:
@@ -382,7 +382,7 @@ def _open_png(file: IO[bytes]) -> _Photo:
             samples = _samples(PngImageFile(BytesIO(data)), None)
         return _upright(samples, _orientation(exif))
 
-    return _Photo(width, height, icc, True, exif, decode)
+    return _Photo(width, height, icc, exif, decode)
 
 
 def _png_chunks(file: IO[bytes]) -> Iterator[tuple[bytes, int, int]]:
@@ -431,8 +431,7 @@ def _open_tiff(file: IO[bytes]) -> _Photo:
         file.seek(0)
         return _samples(TiffImagePlugin.TiffImageFile(file), page.iccprofile)  # turned upright by Pillow itself
 
-    keeps_profile = page.photometric in _TIFF_COLOURS and page.photometric != 5
-    return _Photo(page.imagewidth, page.imagelength, page.iccprofile, keeps_profile, exif, decode)
+    return _Photo(page.imagewidth, page.imagelength, page.iccprofile, exif, decode)
 
 
 def _check_tiff(page: Any, file_size: int) -> None:

@@ -61,7 +61,7 @@ class Inspection:
 
     @property
     def parameters(self) -> int:
-        return sum(layer.parameters for layer in self.layers)
+        return sum(int(value.size) for value in self.style.tensors.values())
 
     @property
     def macs(self) -> int:
@@ -100,7 +100,9 @@ def inspect_style(path: str | os.PathLike[str], size: int = DEFAULT_SIZE) -> Ins
     with torch.device("meta"):
         network = TransformerNet(style.network).eval()
     _check_tensors(Path(path), style.tensors, network)
-    return Inspection(Path(path), Path(path).stat().st_size, style, size, layers_of(network, style.network.styles, size))
+    return Inspection(
+        Path(path), Path(path).stat().st_size, style, size, layers_of(network, style.network.styles, size)
+    )
 
 
 def _check_tensors(path: Path, tensors: Mapping[str, Any], network: nn.Module) -> None:

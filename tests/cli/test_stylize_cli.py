@@ -1,0 +1,140 @@
+"""`impasto stylize`, `styles`, `demo` as a user meets them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from conftest import Command, photo
+
+Refused = Callable[..., str]
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "ein Föto.png"
+    photo(1, 61, 43).save(path)
+    return path
+
+
+def test_the_result_has_the_photos_size_to_the_pixel(
+    impasto: Command, trained: Path, picture: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "new folder" / "painted.png"
+    done = impasto("stylize", picture, "--style", trained, "--out", out)
+    assert done.returncode == 0, done.stderr
+    with Image.open(out) as painted, Image.open(picture) as original:
+        assert painted.size == original.size == (61, 43)
+        assert np.abs(np.asarray(painted).astype(int) - np.asarray(original)).mean() > 2
+    assert [path.name for path in out.parent.iterdir()] == ["painted.png"]
+
+
+def test_compare_and_size(impasto: Command, trained: Path, picture: Path, tmp_path: Path) -> None:
+    done = impasto("stylize", picture, "--style", trained, "--out", tmp_path / "o.png", "--compare", "--size", 122)
+    assert done.returncode == 0, done.stderr
+    with Image.open(tmp_path / "o.png") as both:
+        assert both.size == (122 + 4 + 122, 86)
+
+
+def test_rotation_profile_and_alpha_are_kept(impasto: Command, trained: Path, tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo(3, 60, 40).save(tmp_path / "turned.jpg", exif=exif, icc_profile=profile)
+    see_through = photo(4, 40, 40)
+    see_through.putalpha(Image.linear_gradient("L").resize((40, 40)))
+    see_through.save(tmp_path / "alpha.png")
+    done = impasto(
+        "stylize", tmp_path / "turned.jpg", tmp_path / "alpha.png", "--style", trained, "--out", tmp_path / "o"
+    )
+    assert done.returncode == 0, done.stderr
+    with Image.open(tmp_path / "o" / "turned.jpg") as turned:
+        assert turned.size == (40, 60)
+        assert turned.info["icc_profile"] == profile
+        assert turned.getexif().get(0x0112, 1) == 1
+    with Image.open(tmp_path / "o" / "alpha.png") as painted:
+        assert painted.mode == "RGBA"
+        assert np.array_equal(np.asarray(painted)[..., 3], np.asarray(see_through)[..., 3])
+
+
+def test_sixteen_bits_stay_sixteen(impasto: Command, trained: Path, tmp_path: Path) -> None:
+    deep = (np.mgrid[0:40, 0:50][1][..., None] * np.array([1300, 700, 333])).astype(np.uint16)
+    (tmp_path / "deep.png").write_bytes(imagecodecs.png_encode(deep))
+    done = impasto("stylize", tmp_path / "deep.png", "--style", trained, "--out", tmp_path / "o.png")
+    assert done.returncode == 0, done.stderr
+    painted = imagecodecs.png_decode((tmp_path / "o.png").read_bytes())
+    assert painted.dtype == np.uint16
+    assert painted.shape == (40, 50, 3)
+    assert len(np.unique(painted % 257)) > 50  # more than 8 bits, repeated, would give
+
+
+def test_a_folder_keeps_its_structure_and_names_what_is_broken(
+    impasto: Command, trained: Path, tmp_path: Path, refused: Refused
+) -> None:
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    photo(5).save(tmp_path / "in" / "deep" / "a.jpg")
+    (tmp_path / "in" / "b.jpg").write_bytes(b"\xff\xd8\xff\xe0 no photo")
+    photo(6).save(tmp_path / "in" / "c.webp")
+    done = impasto("stylize", tmp_path / "in", "--style", trained, "--out", tmp_path / "out")
+    refused(done, "1 of 3 photos")
+    assert "b.jpg" in done.stderr
+    made = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*"))
+    assert made == ["c.webp", "deep/a.jpg"]
+
+
+BAD = {
+    "no photo": (["--style", "{style}", "--out", "o.png"], "which photo"),
+    "photo missing": (["no.jpg", "--style", "{style}", "--out", "o.png"], "no.jpg"),
+    "photo is text": (["{text}", "--style", "{style}", "--out", "o.png"], "notes.txt"),
+    "folder empty": (["{empty}", "--style", "{style}", "--out", "o"], "no photos"),
+    "style unknown": (["{picture}", "--style", "mona_lisa", "--out", "o.png"], "mona_lisa"),
+    "style is text": (["{picture}", "--style", "{text}", "--out", "o.png"], "notes.txt"),
+    "style truncated": (["{picture}", "--style", "{truncated}", "--out", "o.png"], "cut.safetensors"),
+    "style is a folder": (["{picture}", "--style", "{empty}", "--out", "o.png"], "folder"),
+    "style is a loss network": (["{picture}", "--style", "{weights}", "--out", "o.png"], "not a style file"),
+    "out is the photo": (["{picture}", "--style", "{style}", "--out", "{picture}"], "the photo itself"),
+    "out exists": (["{picture}", "--style", "{style}", "--out", "{other}"], "--overwrite"),
+    "out unknown suffix": (["{picture}", "--style", "{style}", "--out", "{text}"], "is a file"),
+    "many to one": (["{picture}", "{other}", "--style", "{style}", "--out", "o.png"], "folder"),
+    "size": (["{picture}", "--style", "{style}", "--out", "o.png", "--size", "0"], "--size"),
+    "quality": (["{picture}", "--style", "{style}", "--out", "o.jpg", "--quality", "200"], "quality"),
+    "which": (["{picture}", "--style", "{style}", "--out", "o.png", "--which", "blue"], "'blue'"),
+    "device": (["{picture}", "--style", "{style}", "--out", "o.png", "--device", "abacus"], "abacus"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_gets_one_clear_line(
+    case: str, impasto: Command, trained: Path, loss_weights: Path, picture: Path, tmp_path: Path, refused: Refused
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.txt").write_text("no image")
+    photo(9).save(tmp_path / "other.png")
+    (tmp_path / "cut.safetensors").write_bytes(trained.read_bytes()[:-1000])
+    names = {
+        "style": trained,
+        "picture": picture,
+        "weights": loss_weights,
+        "text": tmp_path / "notes.txt",
+        "other": tmp_path / "other.png",
+        "empty": tmp_path / "empty",
+        "truncated": tmp_path / "cut.safetensors",
+    }
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    given, words = BAD[case]
+    refused(impasto("stylize", *(part.format_map(names) for part in given), cwd=tmp_path), words)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+
+def test_importing_impasto_loads_nothing_heavy(impasto: Command) -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, impasto; print([m for m in ('torch', 'numpy', 'PIL', 'cyclopts') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

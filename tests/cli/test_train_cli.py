@@ -1,0 +1,228 @@
+"""`impasto train` as a user meets it: the files it makes, resuming, stopping, and every kind of bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.numpy import load_file
+
+from conftest import Command, photo
+
+Refused = Callable[..., str]
+
+
+def losses(run: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (run / "losses.jsonl").read_text().splitlines()]
+
+
+def test_a_run_leaves_all_that_the_readme_promises(trained: Path) -> None:
+    run = trained.parent / "run"
+    entries = losses(run)
+    assert [entry["iteration"] for entry in entries] == [1, 2, 3, 4, 5, 6]  # 2 epochs of 12 // 4
+    assert all(np.isfinite(entry["total_loss"]) for entry in entries)
+    assert tomllib.loads((run / "config.toml").read_text())["image_size"] == 48
+    with Image.open(run / "progress.png") as figure:
+        assert figure.size == (990, 540)
+    with Image.open(sorted((run / "previews").iterdir())[-1]) as preview:
+        assert preview.size == (4 * 48, 2 * 48)
+    assert {"network", "provenance"} & set(json.loads((run / "job.json").read_text())) == set()
+    assert not [path for path in run.rglob("*") if ".part" in path.name]
+
+
+def test_a_configuration_file_gives_the_same_style_again(
+    trained: Path, impasto: Command, painting: Path, photo_folder: Path, loss_weights: Path, tmp_path: Path
+) -> None:
+    config = trained.parent / "run" / "config.toml"
+    again = tmp_path / "again.safetensors"
+    done = impasto(
+        *("train", painting, "--photos", photo_folder, "--config", config, "--loss-weights", loss_weights),
+        *("--out", again, "--run-dir", tmp_path / "run"),
+    )
+    assert done.returncode == 0, done.stderr
+    first, second = load_file(trained), load_file(again)
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def test_stopping_by_ctrl_c_and_resuming_ends_in_the_same_bits(
+    trained: Path, impasto: Command, painting: Path, photo_folder: Path, small: list[str], tmp_path: Path
+) -> None:
+    run, out = tmp_path / "run", tmp_path / "out.safetensors"
+    command = ["train", painting, "--photos", photo_folder, "--out", out, "--run-dir", run, *small, "--plot-every", "2"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "impasto", *map(str, command)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    while process.poll() is None and not (run / "losses.jsonl").exists():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130, errors
+    assert f"impasto train --resume {run}" in errors
+    assert not out.exists()
+    done = impasto("train", "--resume", run)
+    assert done.returncode == 0, done.stderr
+    assert [entry["iteration"] for entry in losses(run)] == [1, 2, 3, 4, 5, 6]
+    first, second = load_file(trained), load_file(out)
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def test_a_torn_checkpoint_falls_back_to_the_one_before(trained: Path, impasto: Command, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained.parent / "run", run)
+    job = json.loads((run / "job.json").read_text())
+    (run / "job.json").write_text(json.dumps({**job, "out": str(tmp_path / "out.safetensors")}))
+    whole = (run / "checkpoint.pt").read_bytes()
+    (run / "checkpoint-before.pt").write_bytes(whole)
+    (run / "checkpoint.pt").write_bytes(whole[: len(whole) // 2])
+    done = impasto("train", "--resume", run, "--epochs", "3")
+    assert done.returncode == 0, done.stderr
+    assert "going on from iteration 6" in done.stdout
+    assert len(losses(run)) == 9
+
+
+def test_broken_photos_are_left_out_and_named(
+    impasto: Command, painting: Path, small: list[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for seed in range(24):
+        photo(seed).save(folder / f"{seed:02d}.jpg", quality=95)
+    whole = (folder / "03.jpg").read_bytes()
+    (folder / "03.jpg").write_bytes(whole[: len(whole) // 2])
+    (folder / "04.png").write_bytes(b"")
+    out = tmp_path / "s.safetensors"
+    done = impasto("train", painting, "--photos", folder, "--out", out, *small, "--epochs", "1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "2 photos could not be read" in done.stdout
+    assert "03.jpg" in done.stdout
+    assert "04.png" in done.stdout
+    (run,) = (tmp_path / "runs").iterdir()
+    assert len(losses(run)) == 5  # 23 photos, batches of 4
+
+
+def test_max_iterations_ends_early_and_several_folders_count_together(
+    impasto: Command, painting: Path, photo_folder: Path, small: list[str], tmp_path: Path
+) -> None:
+    photo(50).save(tmp_path / "extra.png")
+    out = tmp_path / "s.safetensors"
+    done = impasto(
+        *("train", painting, "--photos", photo_folder, tmp_path, "--out", out, *small),
+        *("--max-iterations", "2", "--run-dir", tmp_path / "run", "--live"),
+        DISPLAY="",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "with 13 photos" in done.stdout
+    assert "--live: there is no display" in done.stdout
+    assert len(losses(tmp_path / "run")) == 2
+
+
+def test_losses_that_stop_being_finite_end_the_run_with_the_last_good_state(
+    impasto: Command, painting: Path, photo_folder: Path, small: list[str], tmp_path: Path, refused: Refused
+) -> None:
+    out = tmp_path / "s.safetensors"
+    done = impasto(
+        *("train", painting, "--photos", photo_folder, "--out", out, *small),
+        *("--learning-rate", "1e30", "--run-dir", tmp_path / "run"),
+    )
+    refused(done, "the loss became", "last good state", str(out), "--learning-rate")
+    assert all(np.isfinite(value).all() for value in load_file(out).values())
+
+
+BAD = {
+    "no painting": (["--photos", "{photos}"], "which painting"),
+    "painting missing": (["nowhere.jpg", "--photos", "{photos}"], "nowhere.jpg"),
+    "painting no image": (["{text}", "--photos", "{photos}"], "notes.txt"),
+    "no photos": (["{painting}"], "impasto data"),
+    "photo folder missing": (["{painting}", "--photos", "{tmp}/nowhere"], "nowhere"),
+    "photo folder empty": (["{painting}", "--photos", "{empty}"], "found 0 photos"),
+    "too few photos": (["{painting}", "--photos", "{photos}", "--batch-size", "13"], "--batch-size"),
+    "too many broken": (["{painting}", "--photos", "{broken}"], "cannot be read"),
+    "recipe unknown": (["{painting}", "--photos", "{photos}", "--recipe", "soup"], "'soup'"),
+    "epochs": (["{painting}", "--photos", "{photos}", "--epochs", "0"], "--epochs"),
+    "fraction": (["{painting}", "--photos", "{photos}", "--fraction", "1.5"], "--fraction"),
+    "choice": (["{painting}", "--photos", "{photos}", "--padding", "mirror"], "--padding"),
+    "not a number": (["{painting}", "--photos", "{photos}", "--width", "wide"], "--width"),
+    "unknown option": (["{painting}", "--photos", "{photos}", "--epoch", "3"], "--epoch"),
+    "layer unknown": (["{painting}", "--photos", "{photos}", "--style-layers", "relu9_9", "{small}"], "relu9_9"),
+    "out suffix": (["{painting}", "--photos", "{photos}", "--out", "style.pth"], ".safetensors"),
+    "out exists": (["{painting}", "--photos", "{photos}", "--out", "{trained}"], "--overwrite"),
+    "run folder in use": (["{painting}", "--photos", "{photos}", "--run-dir", "{run}", "{small}"], "--resume"),
+    "config missing": (["{painting}", "--photos", "{photos}", "--config", "no.toml"], "no.toml"),
+    "config broken": (["{painting}", "--photos", "{photos}", "--config", "{text}"], "TOML"),
+    "config key": (["{painting}", "--photos", "{photos}", "--config", "{wrong_key}"], "epoch"),
+    "config type": (["{painting}", "--photos", "{photos}", "--config", "{wrong_type}"], "epochs"),
+    "weights missing": (["{painting}", "--photos", "{photos}", "--loss-weights", "no.h5"], "no.h5"),
+    "weights foreign": (["{painting}", "--photos", "{photos}", "--loss-weights", "{trained}"], "vgg16"),
+    "resume nothing": (["--resume", "{empty}"], "job.json"),
+    "resume with painting": (["{painting}", "--resume", "{run}"], "PAINTING"),
+    "resume with other numbers": (["--resume", "{run}", "--width", "8"], "width"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_gets_one_clear_line(
+    case: str,
+    impasto: Command,
+    painting: Path,
+    photo_folder: Path,
+    small: list[str],
+    trained: Path,
+    tmp_path: Path,
+    refused: Refused,
+) -> None:
+    for folder in ("empty", "broken"):
+        (tmp_path / folder).mkdir()
+    for seed in range(8):
+        photo(seed).save(tmp_path / "broken" / f"{seed}.png")
+    (tmp_path / "broken" / "0.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "notes.txt").write_text("no = image = no toml")
+    (tmp_path / "wrong_key.toml").write_text("epoch = 3")
+    (tmp_path / "wrong_type.toml").write_text('epochs = "three"')
+    names = {
+        "painting": painting,
+        "photos": photo_folder,
+        "trained": trained,
+        "run": trained.parent / "run",
+        "tmp": tmp_path,
+        "text": tmp_path / "notes.txt",
+        **{name: tmp_path / name for name in ("empty", "broken")},
+        **{name: tmp_path / f"{name}.toml" for name in ("wrong_key", "wrong_type")},
+    }
+    before = trained.read_bytes()
+    given, words = BAD[case]
+    arguments = [part for a in given for part in (small if a == "{small}" else [a.format_map(names)])]
+    line = refused(impasto("train", *arguments, cwd=tmp_path), words)
+    assert len(line) < 600
+    assert trained.read_bytes() == before
+    assert not (tmp_path / "runs").exists()
+    assert not list(tmp_path.glob("*.safetensors"))
+
+
+def test_without_weights_and_network_it_says_what_to_fetch_and_where_to_put_it(
+    impasto: Command, painting: Path, photo_folder: Path, tmp_path: Path, refused: Refused
+) -> None:
+    done = impasto(
+        *("train", painting, "--photos", photo_folder),
+        cwd=tmp_path,
+        IMPASTO_CACHE=str(tmp_path / "cache"),
+        TORCH_HOME=str(tmp_path / "torch"),
+        KERAS_HOME=str(tmp_path / "keras"),
+        IMPASTO_WEIGHTS_URL="http://127.0.0.1:9/",
+    )
+    line = refused(done, "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "127.0.0.1:9", "MB")
+    assert str(tmp_path / "cache") in line

@@ -1,0 +1,113 @@
+"""Small photos, a small loss network and the real command line, for all tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def photo(seed: int, width: int = 48, height: int = 40) -> Image.Image:
+    """A smooth coloured picture that no other seed gives."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (5, 6, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+
+
+@pytest.fixture(scope="session")
+def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve small photos, some in a folder below, under a name with a space and an umlaut."""
+    folder = tmp_path_factory.mktemp("data") / "meine Fötos"
+    (folder / "more").mkdir(parents=True)
+    for seed in range(12):
+        photo(seed).save(folder / ("more" if seed % 3 == 0 else ".") / f"photo {seed}.{'png' if seed % 2 else 'jpg'}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def painting(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("paintings") / "a painting.png"
+    photo(100, 90, 60).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def loss_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SqueezeNet of random weights, as a file that names its normalization."""
+    import safetensors.torch
+    import torch
+
+    from impasto.core import loss_network
+
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "squeezenet.safetensors"
+    state = loss_network.squeezenet().state_dict()
+    safetensors.torch.save_file(state, path, {"normalization": "caffe-rounded"})
+    return path
+
+
+@pytest.fixture(scope="session")
+def impasto(tmp_path_factory: pytest.TempPathFactory) -> Command:
+    """Runs the real command line: ``impasto("stylize", "a.jpg", …, cwd=folder)``."""
+    cache = tmp_path_factory.mktemp("cache")
+
+    def run(*arguments: object, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "impasto", *map(str, arguments)],
+            cwd=cwd,
+            env={**os.environ, "IMPASTO_CACHE": str(cache), "OMP_NUM_THREADS": "1", **env},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def refused() -> Callable[..., str]:
+    """Checks that a command ended with exit code 2 and one clear line, and returns the line."""
+
+    def check(done: subprocess.CompletedProcess[str], *words: str) -> str:
+        assert done.returncode == 2, done.stderr + done.stdout
+        lines = done.stderr.strip().splitlines()
+        assert lines
+        assert "Traceback" not in done.stderr
+        assert lines[-1].startswith("impasto: ")
+        for word in words:
+            assert word in lines[-1], lines[-1]
+        return lines[-1]
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def small(loss_weights: Path) -> list[str]:
+    """Options of a training that takes a second."""
+    return [
+        *("--loss-network", "squeezenet", "--loss-weights", str(loss_weights)),
+        *("--width", "4", "--blocks", "1", "--image-size", "48", "--style-size", "48", "--workers", "0"),
+        *("--precision", "float32", "--balanced"),
+    ]
+
+
+@pytest.fixture(scope="session")
+def trained(
+    impasto: Command, painting: Path, photo_folder: Path, small: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A style file, made by the real command line; its run folder is `run` beside it."""
+    folder = tmp_path_factory.mktemp("trained")
+    out = folder / "a style.safetensors"
+    arguments = ["train", painting, "--photos", photo_folder, "--out", out, "--run-dir", folder / "run", *small]
+    done = impasto(*arguments, "--plot-every", "2")
+    assert done.returncode == 0, done.stderr + done.stdout
+    return out
