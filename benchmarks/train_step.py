@@ -92,11 +92,9 @@ def plain_step(photos: Tensor) -> Callable[[], None]:
 
 def impasto_step(photos: Tensor) -> Callable[[], None]:
     config = TrainConfig(batch_size=len(photos), image_size=photos.shape[-1])
-    device = trainer.choose_device("cpu")
-    fabric = trainer.make_fabric(device, trainer.choose_precision("auto", device))
-    network = TransformerNet(config.network)
-    with fabric.autocast():
-        loss = PerceptualLoss(loss_network.vgg("vgg16"), [photos[:1]], config.loss)
+    fabric = trainer.make_fabric("cpu", trainer.choose_precision("auto", "cpu"))
+    network = trainer.lay_out(TransformerNet(config.network), fabric)
+    loss = trainer.lay_out(PerceptualLoss(loss_network.vgg("vgg16"), [photos[:1]], config.loss), fabric)
     state = trainer.TrainState(network, config)
     wrapped, optimizer = fabric.setup(network, state.optimizer)
     return lambda: trainer.train_step(fabric, wrapped, optimizer, loss, photos, Look(), state) and None

@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from impasto.config import RECIPES, make_config
+from impasto.config import RECIPES, Device, make_config
 from impasto.errors import ImpastoError
 from impasto.files import images, style_file
 from impasto.stylizing.arrange import resized, side_by_side
@@ -53,7 +53,7 @@ def style_path(style: AnyPath) -> Path:
     return path
 
 
-def load(style: AnyPath, *, device: str = "auto") -> Stylizer:
+def load(style: AnyPath, *, device: Device = "auto") -> Stylizer:
     """A Stylizer of a bundled style's name or of a style file.
 
     Args:

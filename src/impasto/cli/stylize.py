@@ -6,6 +6,7 @@ from pathlib import Path
 
 from impasto import workflows
 from impasto.cli.progress import console, error_console
+from impasto.config import Device
 from impasto.errors import ImpastoError
 from impasto.files import images
 
@@ -18,7 +19,7 @@ def stylize(
     size: int | None = None,
     quality: int = 95,
     which: str | None = None,
-    device: str = "auto",
+    device: Device = "auto",
     overwrite: bool = False,
 ) -> None:
     """Repaint photos with a style.

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from impasto.config import Device
 from impasto.errors import ImpastoError
 from impasto.files.style_file import Style
 
@@ -30,7 +31,7 @@ class Backend(Protocol):
         ...
 
 
-def make_backend(style: Style, device: str = "auto") -> Backend:
+def make_backend(style: Style, device: Device = "auto") -> Backend:
     """The backend for `style` on this machine, checked against the style file's probe.
 
     Raises:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from impasto.config import Device
+from impasto.core.device import choose_device
 from impasto.core.transformer import TransformerNet
 from impasto.errors import ImpastoError
 from impasto.files.style_file import Style
@@ -19,8 +21,8 @@ class TorchBackend:
 
     name = "torch"
 
-    def __init__(self, style: Style, device: str = "auto") -> None:
-        self.device = torch.device(best_device() if device == "auto" else device)
+    def __init__(self, style: Style, device: Device = "auto") -> None:
+        self.device = torch.device(choose_device(device))
         self.network = TransformerNet(style.network).eval().requires_grad_(False)
         try:
             tensors = {name: torch.from_numpy(np.array(value)) for name, value in style.tensors.items()}
@@ -38,9 +40,3 @@ class TorchBackend:
 
     def working_memory(self, height: int, width: int) -> int:
         return BYTES_PER_PIXEL_AND_CHANNEL * height * width * self.network.config.width
-
-
-def best_device() -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import threading
 import time
@@ -16,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from impasto.config import TrainConfig, flatten
+from impasto.core.device import choose_device
 from impasto.core.losses import PerceptualLoss
 from impasto.core.transformer import TransformerNet
 from impasto.errors import ImpastoError
@@ -42,7 +44,7 @@ class TrainingStopped(KeyboardInterrupt):
 
 def settled(config: TrainConfig) -> TrainConfig:
     """The configuration with the device and precision that `auto` stands for on this machine."""
-    device = trainer.choose_device(config.device)
+    device = choose_device(config.device)
     return replace(config, device=device, precision=trainer.choose_precision(config.precision, device))
 
 
@@ -87,51 +89,50 @@ class Run:
             TrainingStopped: Ctrl-C or SIGTERM; a checkpoint was saved.
             ImpastoError: the losses stopped being finite, or the photos or the disk failed.
         """
-        self.photos.broken.update(folder.load_checkpoint(self.state))
-        if self.state.iteration:
-            self.announce(f"going on from iteration {self.state.iteration}")
-        figure = ProgressFigure(folder.cut_losses(self.state.iteration), live=self._window(live))
-        listeners = [*([tensorboard_listener(folder.path)] if tensorboard else []), listener]
-        try:
-            stopped = self._loop(folder, figure, listeners)
-        except trainer.NotFiniteError as error:
-            # The checkpoint on disk may be older; these are the last weights that gave finite losses.
-            raise ImpastoError(
-                f"{error}; the training ended there, its last good state is in {self._finish()}. "
-                "Try a smaller --learning-rate, or --clip-gradients 1"
-            ) from error
-        folder.save_checkpoint(self.state, self.photos.broken)
-        if stopped:
-            raise TrainingStopped(
-                f"stopped at iteration {self.state.iteration}, all is saved; go on with: "
-                f"impasto train --resume {folder.path}"
-            )
-        return self._finish()
+        with StopRequest() as stop:
+            self.photos.broken.update(folder.load_checkpoint(self.state))
+            if self.state.iteration:
+                self.announce(f"going on from iteration {self.state.iteration}")
+            figure = ProgressFigure(folder.cut_losses(self.state.iteration), live=self._window(live))
+            listeners = [*([tensorboard_listener(folder.path)] if tensorboard else []), listener]
+            try:
+                self._loop(folder, figure, listeners, stop)
+            except trainer.NotFiniteError as error:
+                # The checkpoint on disk may be older; these are the last weights that gave finite losses.
+                raise ImpastoError(
+                    f"{error}; the training ended there, its last good state is in {self._finish()}. "
+                    "Try a smaller --learning-rate, or --clip-gradients 1"
+                ) from error
+            folder.save_checkpoint(self.state, self.photos.broken)
+            if stop.requested:
+                raise TrainingStopped(
+                    f"stopped at iteration {self.state.iteration}, all is saved; go on with: "
+                    f"impasto train --resume {shlex.quote(str(folder.path))}"
+                )
+            return self._finish()
 
-    def _loop(self, folder: RunFolder, figure: ProgressFigure, listeners: list[Listener]) -> bool:
-        """Trains to the end or to a request to stop; whether it was stopped."""
+    def _loop(self, folder: RunFolder, figure: ProgressFigure, listeners: list[Listener], stop: StopRequest) -> None:
+        """Trains to the end or to a request to stop."""
         saved = time.monotonic()
         preview = next_preview(self.state.iteration)
         progress = None
-        with StopRequest() as stop:
-            for progress in trainer.train(self.fabric, self.state, self.loss, self.photos, self.config):
-                figure.add(folder.add_losses(progress))
-                if progress.iteration % self.config.plot_every == 0 and figure.due():
-                    folder.write(FIGURE, figure.draw(progress))
-                if progress.iteration == preview:
-                    self._preview(folder)
-                    preview = next_preview(progress.iteration)
-                for listener in listeners:
-                    listener(progress)
-                if time.monotonic() - saved > 60 * self.config.checkpoint_minutes:
-                    folder.save_checkpoint(self.state, self.photos.broken)
-                    saved = time.monotonic()
-                if stop.requested:
-                    break
+        for progress in trainer.train(self.fabric, self.state, self.loss, self.photos, self.config):
+            figure.add(folder.add_losses(progress))
+            if progress.iteration % self.config.plot_every == 0 and figure.due():
+                folder.write(FIGURE, figure.draw(progress))
+            if progress.iteration == preview:
+                self._preview(folder)
+                preview = next_preview(progress.iteration)
+            for listener in listeners:
+                listener(progress)
+            if time.monotonic() - saved > 60 * self.config.checkpoint_minutes:
+                folder.save_checkpoint(self.state, self.photos.broken)
+                saved = time.monotonic()
+            if stop.requested:
+                break
         if progress is not None:
             folder.write(FIGURE, figure.draw(progress))
             self._preview(folder)
-        return stop.requested
 
     def _preview(self, folder: RunFolder) -> None:
         """A few fixed photos above their stylized versions, by the weights that the style file would get."""

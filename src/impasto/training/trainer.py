@@ -254,24 +254,6 @@ def choose_precision(precision: Precision, device: Device) -> Precision:
     return "float32"
 
 
-def choose_device(device: Device) -> Device:
-    """cuda, mps or cpu: the best there is, or the one asked for.
-
-    Raises:
-        ImpastoError: the device asked for is not here.
-    """
-    here: dict[Device, bool] = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if device == "auto":
-        return next(name for name, available in here.items() if available)
-    if not here[device]:
-        raise ImpastoError(f"--device {device}: this machine has none that torch can use; take --device auto or cpu")
-    return device
-
-
 def lay_out(module: ModuleT, fabric: Fabric) -> ModuleT:
     """`module` on the fabric's device, in the memory layout that its convolutions are fastest in."""
     # In bf16 oneDNN and cuDNN are 1.3 to 2 times faster so; in float32 the copies cost more than they win.

@@ -1,0 +1,102 @@
+"""Makes the README's pictures from the bundled style and from the run that made it.
+
+    python scripts/make_pictures.py [--run runs/bundled/great_wave]
+
+The photos are scikit-image's free samples. Pictures are JPEG below 200 KB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import skimage.data
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from impasto import workflows
+from impasto.files import atomic
+from impasto.inspection import draw_graph, inspect_style
+from impasto.training.figure import ProgressFigure
+from impasto.training.trainer import TrainProgress
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "pictures"
+STYLE = "great_wave"
+LARGEST = 200_000
+HEIGHT = 300
+GAP = 6
+
+
+def save(name: str, pixels: NDArray[np.uint8]) -> None:
+    """Writes a JPEG at the best quality that keeps it below 200 KB."""
+    for quality in range(92, 40, -4):
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "jpeg", quality=quality, subsampling=0)
+        if buffer.tell() < LARGEST:
+            break
+    atomic.write_bytes(FOLDER / name, buffer.getvalue())
+    print(f"{name}: {pixels.shape[1]}×{pixels.shape[0]}, {buffer.tell() / 1000:.0f} KB, quality {quality}")
+
+
+def before_and_after() -> None:
+    """Each sample photo above its stylized image, one row of photos and one of results."""
+    stylizer = workflows.load(STYLE)
+    columns = []
+    for name in workflows.SAMPLE_PHOTOS:
+        photo = getattr(skimage.data, name)()
+        pair = [
+            np.asarray(Image.fromarray(p).resize((round(photo.shape[1] * HEIGHT / photo.shape[0]), HEIGHT)))
+            for p in (photo, stylizer(photo))
+        ]
+        gap = np.full((GAP, pair[0].shape[1], 3), 255, np.uint8)
+        columns += [np.concatenate([pair[0], gap, pair[1]]), np.full((2 * HEIGHT + GAP, GAP, 3), 255, np.uint8)]
+    save("before-after.jpg", np.concatenate(columns[:-1], axis=1))
+    for name in ("chelsea", "astronaut"):
+        save(f"{name}-{STYLE}.jpg", stylizer(getattr(skimage.data, name)()))
+
+
+def curves(run: Path) -> None:
+    """The run's last figure, with a sample photo in the place of the training photo."""
+    history = [json.loads(line) for line in (run / "losses.jsonl").read_text().splitlines()]
+    photo = skimage.data.chelsea()
+    planes = torch.from_numpy(photo.transpose(2, 0, 1).copy()).float() / 255
+    last = {name: value for name, value in history[-1].items() if name not in ("iteration", "epoch")}
+    progress = TrainProgress(
+        iteration=history[-1]["iteration"],
+        iterations=history[-1]["iteration"],
+        epoch=history[-1]["epoch"],
+        epochs=history[-1]["epoch"],
+        photos_per_second=0.0,
+        done=1.0,
+        photo=planes,
+        stylized=workflows.load(STYLE)(planes),
+        **last,
+    )
+    figure = Image.open(io.BytesIO(ProgressFigure(history).draw(progress))).convert("RGB")
+    save("progress.jpg", np.asarray(figure))
+
+
+def graph() -> None:
+    path = FOLDER / "graph.png"
+    draw_graph(inspect_style(workflows.style_path(STYLE)), path, overwrite=True)
+    with Image.open(path) as image:
+        save("graph.jpg", np.asarray(image.convert("RGB").resize((image.width // 2, image.height // 2))))
+    path.unlink()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", type=Path, default=Path("runs/bundled") / STYLE)
+    arguments = parser.parse_args()
+    before_and_after()
+    graph()
+    if (arguments.run / "losses.jsonl").exists():
+        curves(arguments.run)
+
+
+if __name__ == "__main__":
+    main()
