@@ -127,7 +127,7 @@ def test_max_iterations_ends_early_and_several_folders_count_together(
     )
     assert done.returncode == 0, done.stderr
     assert "with 13 photos" in done.stdout
-    assert "--live: there is no display" in done.stdout
+    assert "--live: no window" in done.stdout
     assert len(losses(tmp_path / "run")) == 2
 
 

@@ -327,20 +327,32 @@ def test_total_variation_has_the_right_gradient() -> None:
 def test_the_usual_look_changes_nothing() -> None:
     images = rand((1, 3, 8, 9), 1)
     torch.testing.assert_close(Look()(images), images, rtol=0, atol=0)
-    assert Look.draw(LossConfig(), torch.Generator()) == Look(1.0, 0, 0)
+    assert Look.draw(LossConfig(), torch.Generator()) == Look()
 
 
-def test_a_look_enlarges_and_then_shifts() -> None:
+def test_a_look_enlarges_and_then_crops() -> None:
     images = rand((1, 3, 8, 12), 1)
-    assert Look(1.5, 2, 5)(images).shape == (1, 3, 12 - 2, 18 - 5)
-    torch.testing.assert_close(Look(1.0, 2, 5)(images), images[..., 2:, 5:], rtol=0, atol=0)
+    assert Look(1.5, 2, 5, 6)(images).shape == (1, 3, 12 - 6, 18 - 6)
+    torch.testing.assert_close(Look(1.0, 2, 3, 3)(images), images[..., 2:7, 3:], rtol=0, atol=0)
+    torch.testing.assert_close(Look(1.0, 0, 0, 3)(images), images[..., :5, :9], rtol=0, atol=0)
 
 
 def test_looks_are_drawn_from_the_whole_range() -> None:
     config = LossConfig(look_scale=(0.5, 2.0), look_shift=2)
     generator = torch.Generator().manual_seed(0)
     looks = [Look.draw(config, generator) for _ in range(200)]
-    assert {look.top for look in looks} == {look.left for look in looks} == {0, 1, 2}
-    scales = [look.scale for look in looks]
-    assert 0.5 <= min(scales) < 0.6
-    assert 1.9 < max(scales) <= 2.0
+    assert {(look.top, look.left) for look in looks} == {(top, left) for top in range(3) for left in range(3)}
+    scales = {look.scale for look in looks}
+    assert (min(scales), max(scales)) == (0.5, 2.0)
+    assert len(scales) > 3
+
+
+def test_the_size_of_what_is_seen_depends_on_the_scale_alone() -> None:
+    config = LossConfig(look_scale=(0.5, 2.0), look_shift=5)
+    generator = torch.Generator().manual_seed(0)
+    sizes: dict[float, set[torch.Size]] = {}
+    for _ in range(60):
+        look = Look.draw(config, generator)
+        sizes.setdefault(look.scale, set()).add(look(torch.zeros(1, 3, 32, 40)).shape)
+    assert all(len(shapes) == 1 for shapes in sizes.values())
+    assert sizes[1.1] == {(1, 3, 30, 39)}  # 35.2 and 44 less 5, rounded down

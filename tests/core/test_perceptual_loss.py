@@ -142,7 +142,7 @@ def test_each_image_is_compared_with_the_style_that_it_was_given() -> None:
 def test_a_look_is_the_same_for_the_stylized_image_and_the_photo() -> None:
     loss = PerceptualLoss(chain(), [images(1, 1)], config())
     photos = images(2, 3)
-    look = Look(1.25, 1, 2)
+    look = Look(1.25, 1, 2, 3)
     assert float(loss(photos, photos, look=look).content) == 0
     same(loss(photos, images(2, 4), look=look), loss(look(photos), look(images(2, 4))))
 

@@ -20,7 +20,7 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from impasto.config import NetworkConfig
+from impasto.config import NetworkConfig, make_config
 from impasto.errors import ImpastoError
 from impasto.files import atomic
 
@@ -61,8 +61,9 @@ def save(path: str | os.PathLike[str], style: Style) -> None:
         "names": list(style.names),
         "provenance": dict(style.provenance),
     }
-    tensors: dict[str, NDArray[Any]] = {name: np.ascontiguousarray(value) for name, value in style.tensors.items()}
-    tensors |= {PROBE_PHOTO: style.probe_photo, PROBE_STYLIZED: style.probe_stylized}
+    tensors = {**style.tensors, PROBE_PHOTO: style.probe_photo, PROBE_STYLIZED: style.probe_stylized}
+    # safetensors writes the memory as it lies, views garbled.
+    tensors = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
     data = safetensors.numpy.save(tensors, {METADATA_KEY: json.dumps(header, ensure_ascii=False, sort_keys=True)})
     atomic.write_bytes(path, data)
 
@@ -71,8 +72,8 @@ def load(path: str | os.PathLike[str]) -> Style:
     """The style in the file `path`.
 
     Raises:
-        ImpastoError: no such file, truncated, not a style file, of a newer version, or with weights that are
-            missing, foreign, of another shape or not finite.
+        ImpastoError: no such file, truncated, not a style file, of another version, with a header that makes no
+            sense, or with weights that are not finite. Whether they fit the network, its backend finds out.
     """
     file = Path(path)
     header, tensors = _read(file)
@@ -83,15 +84,26 @@ def load(path: str | os.PathLike[str]) -> Style:
                 f"{file} is a style file of version {version}, and this impasto reads version {FORMAT_VERSION}; "
                 "update with: pip install --upgrade impasto"
             )
-        network = NetworkConfig(**header["network"])
+        network = make_config(dict(header["network"]), str(file)).network
+        names, provenance = header["names"], header["provenance"]
         probe_photo, probe_stylized = tensors.pop(PROBE_PHOTO), tensors.pop(PROBE_STYLIZED)
-        style = Style(network, tuple(header["names"]), tensors, header["provenance"], probe_photo, probe_stylized)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _broken(file, f"its header is incomplete ({error})") from error
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise _broken(file, f"its style names are {names!r}")
+    if not _is_probe(probe_photo, probe_stylized):
+        raise _broken(file, "its probe is no photo with its answer")
+    style = Style(network, tuple(names), tensors, provenance, probe_photo, probe_stylized)
     for name, value in tensors.items():
         if value.dtype != np.float32 or not np.isfinite(value).all():
             raise _broken(file, f"its tensor {name} holds values that are not finite float32 numbers")
     return style
+
+
+def _is_probe(photo: NDArray[Any], answer: NDArray[Any]) -> bool:
+    if photo.ndim != 4 or photo.shape[0] != 1 or photo.shape[3] != 3 or 0 in photo.shape:
+        return False
+    return photo.dtype == np.uint8 and answer.dtype == np.float32 and bool(np.isfinite(answer).all())
 
 
 def _read(file: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -111,7 +123,7 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         raise ImpastoError(f"there is no style file {file}; `impasto styles` lists the bundled ones") from error
     except OSError as error:
         raise ImpastoError(f"cannot read the style file {file}: {error.strerror or error}") from error
-    except (safetensors.SafetensorError, ValueError, TypeError) as error:
+    except (safetensors.SafetensorError, ValueError, TypeError, RecursionError) as error:
         raise _broken(file, str(error)) from error
 
 

@@ -68,7 +68,7 @@ class Stylizer:
         return np.ascontiguousarray(np.rint(stylized[0] * largest).astype(pixels.dtype).transpose(1, 2, 0))
 
     def _pil(self, photo: Image.Image, mix: Floats) -> Image.Image:
-        result = Image.fromarray(self._array(np.asarray(photo.convert("RGB")), mix))
+        result = Image.fromarray(self._array(_rgb(photo), mix))
         if photo.has_transparency_data:
             result.putalpha(photo.convert("RGBA").getchannel("A"))
         return result
@@ -111,6 +111,13 @@ class Stylizer:
         if isinstance(style, int) and 0 <= style < len(self.names):
             return style
         raise ImpastoError(f"this style file has no style {style!r}; it has {', '.join(self.names)}")
+
+
+def _rgb(photo: Image.Image) -> NDArray[np.uint8]:
+    if photo.mode.startswith("I;16"):
+        # Pillow would clip such grey to white instead of scaling it.
+        photo = Image.fromarray(np.rint(np.asarray(photo) / 257).astype(np.uint8))
+    return np.asarray(photo.convert("RGB"))
 
 
 def free_memory() -> int | None:

@@ -23,24 +23,20 @@ SMOOTHING = 0.95
 class ProgressFigure:
     """The figure of the source example: three curves, two pictures, one line of text.
 
-    The parts are drawn once and only changed later. `live` also shows it in a window.
+    The parts are drawn once and only changed later.
     """
 
-    def __init__(self, history: Sequence[dict[str, float]] = (), live: bool = False) -> None:
-        from matplotlib.figure import Figure
-
+    def __init__(self, history: Sequence[dict[str, float]] = (), window: bool = False) -> None:
+        """`history` holds the losses so far; `window` also shows the figure in a window, where one can be opened."""
         self.history = list(history)
-        self.live = live
+        self._figure, self._pyplot = _new_figure(window)
         self._cost = 0.0
         self._drawn_at = -float("inf")
-        if live:
-            from matplotlib import pyplot
-
-            self._pyplot = pyplot
-            self._figure: Any = pyplot.figure(figsize=(11, 6), dpi=90, layout="constrained")
-        else:
-            self._figure = Figure(figsize=(11, 6), dpi=90, layout="constrained")
         self._build()
+
+    @property
+    def has_window(self) -> bool:
+        return self._pyplot is not None
 
     def _build(self) -> None:
         grid = self._figure.add_gridspec(3, 2, width_ratios=(1.1, 1))
@@ -65,9 +61,9 @@ class ProgressFigure:
     def add(self, entry: dict[str, float]) -> None:
         self.history.append(entry)
 
-    def due(self, last: bool = False) -> bool:
+    def due(self) -> bool:
         """Whether a redraw now keeps drawing below its share of the time."""
-        return last or time.monotonic() - self._drawn_at >= self._cost / LARGEST_SHARE
+        return time.monotonic() - self._drawn_at >= self._cost / LARGEST_SHARE
 
     def draw(self, progress: TrainProgress) -> bytes:
         """The figure as PNG."""
@@ -83,7 +79,7 @@ class ProgressFigure:
         self._figure.savefig(buffer, format="png")
         # A layout computed once is good for all: labels hardly change their width.
         self._figure.set_layout_engine("none")
-        if self.live:
+        if self._pyplot is not None:
             self._figure.canvas.draw_idle()
             self._pyplot.pause(0.001)
         self._drawn_at = time.monotonic()
@@ -114,6 +110,21 @@ def describe(progress: TrainProgress) -> str:
         f"epoch {progress.epoch} of {progress.epochs}   iteration {progress.iteration} of {progress.iterations}   "
         f"elapsed {clock(progress.elapsed)}   {100 * progress.done:.0f} %"
     )
+
+
+def _new_figure(window: bool) -> tuple[Any, Any]:
+    """A figure, and pyplot if the figure has a window: there must be a display and a GUI toolkit."""
+    size: dict[str, Any] = {"figsize": (11, 6), "dpi": 90, "layout": "constrained"}
+    if window and has_display():
+        from matplotlib import pyplot
+
+        figure = pyplot.figure("impasto", **size)
+        if figure.canvas.required_interactive_framework is not None:
+            return figure, pyplot
+        pyplot.close(figure)
+    from matplotlib.figure import Figure
+
+    return Figure(**size), None
 
 
 def has_display() -> bool:

@@ -24,7 +24,7 @@ from impasto.errors import ImpastoError
 from impasto.files import style_file
 from impasto.files.download import Report
 from impasto.training import trainer
-from impasto.training.figure import ProgressFigure, has_display
+from impasto.training.figure import ProgressFigure
 from impasto.training.loss_weights import load_loss_network
 from impasto.training.photos import FEW_PHOTOS, Photos, read_photo, to_float, to_tensor
 from impasto.training.result import make_style
@@ -93,7 +93,11 @@ class Run:
             self.photos.broken.update(folder.load_checkpoint(self.state))
             if self.state.iteration:
                 self.announce(f"going on from iteration {self.state.iteration}")
-            figure = ProgressFigure(folder.cut_losses(self.state.iteration), live=self._window(live))
+            figure = ProgressFigure(folder.cut_losses(self.state.iteration), window=live)
+            if live and not figure.has_window:
+                self.announce(
+                    "--live: no window can be opened here; the figure is drawn into the run folder all the same"
+                )
             listeners = [*([tensorboard_listener(folder.path)] if tensorboard else []), listener]
             try:
                 self._loop(folder, figure, listeners, stop)
@@ -167,11 +171,6 @@ class Run:
         out = Path(job.out)
         style_file.save(out, make_style(config.network, self.state.result(), [job.name], provenance))
         return out
-
-    def _window(self, live: bool) -> bool:
-        if live and not has_display():
-            self.announce("--live: there is no display here; the figure is drawn into the run folder all the same")
-        return live and has_display()
 
 
 class StopRequest:

@@ -72,7 +72,7 @@ class TrainState:
             network.parameters(), lr=config.learning_rate, betas=(config.beta1, config.beta2)
         )
         self.average = [p.detach().clone() for p in network.parameters()] if config.ema else []
-        self.last_good = [p.detach().clone() for p in network.parameters()]
+        self.last_good = [value.clone() for value in self._values()]
         self.iteration = 0
         self.epoch = 0
         self.position = 0
@@ -102,9 +102,9 @@ class TrainState:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
-        torch._foreach_copy_(self.last_good, self.parameters())
         if self.average:
             torch._foreach_copy_(self.average, state["average"])
+        self.keep_as_good()
         torch.set_rng_state(state["random"].cpu())
         for name in ("iteration", "epoch", "position", "elapsed"):
             setattr(self, name, state[name])
@@ -116,10 +116,14 @@ class TrainState:
             torch._foreach_lerp_(self.average, self.parameters(), 1 - decay)
 
     def keep_as_good(self) -> None:
-        torch._foreach_copy_(self.last_good, self.parameters())
+        torch._foreach_copy_(self.last_good, self._values())
 
     def restore_last_good(self) -> None:
-        torch._foreach_copy_(self.parameters(), self.last_good)
+        torch._foreach_copy_(self._values(), self.last_good)
+
+    def _values(self) -> list[Tensor]:
+        # The average has taken in the weights before their loss is known, so it must go back with them.
+        return [*self.parameters(), *self.average]
 
 
 def train(
@@ -171,7 +175,7 @@ def train_step(
         losses: Losses = loss(stylized, photos, look=look)
     if not bool(torch.isfinite(losses.total)):
         state.restore_last_good()
-        raise NotFiniteError(f"the loss became {float(losses.total)} at iteration {state.iteration + 1}")
+        raise NotFiniteError(f"the loss became {losses.total.item()} at iteration {state.iteration + 1}")
     # These weights gave finite losses: they are what to fall back to.
     state.keep_as_good()
     optimizer.zero_grad(set_to_none=True)

@@ -1,0 +1,78 @@
+"""The picture, at 8 or 16 bits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Samples = npt.NDArray[Any]
+"""uint8 or uint16 (H, W, C): grey, grey and alpha, RGB, or RGB and alpha."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A decoded photo, turned upright, or a stylized image to be written."""
+
+    pixels: Samples
+    """uint8 or uint16 (H, W, 3), RGB over the full range of the type, in the colour space that `icc` describes."""
+    alpha: Samples | None = None
+    """(H, W) of the same type, not premultiplied; 0 is transparent."""
+    icc: bytes | None = None
+    """RGB colour profile; None means sRGB."""
+    exif: bytes | None = None
+    """Begins with b"Exif\\0\\0"; holds neither orientation nor thumbnail."""
+
+    def __post_init__(self) -> None:
+        if self.pixels.dtype not in (np.uint8, np.uint16) or self.pixels.ndim != 3 or self.pixels.shape[2] != 3:
+            raise ValueError(f"pixels are {self.pixels.dtype} {self.pixels.shape}, not uint8 or uint16 (H, W, 3)")
+        of_pixels = self.pixels.dtype, self.pixels.shape[:2]
+        if self.alpha is not None and (self.alpha.dtype, self.alpha.shape) != of_pixels:
+            raise ValueError(f"alpha is {self.alpha.dtype} {self.alpha.shape}, unlike the pixels")
+
+    @property
+    def width(self) -> int:
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self.pixels.shape[0])
+
+    def with_pixels(self, pixels: Samples) -> Picture:
+        """The same alpha, profile and EXIF around other pixels: uint8 or uint16 (H, W, 3) of the same height and width.
+
+        Alpha follows the new type.
+        """
+        if self.alpha is None:
+            return replace(self, pixels=pixels)
+        return replace(self, pixels=pixels, alpha=to_8(self.alpha) if pixels.dtype == np.uint8 else _to_16(self.alpha))
+
+    def to_8_bits(self) -> Picture:
+        """The same picture in uint8, rounded."""
+        return self.with_pixels(to_8(self.pixels))
+
+    def over_white(self) -> Samples:
+        """The pixels composited over white: (H, W, 3) of their type."""
+        if self.alpha is None:
+            return self.pixels
+        white = int(np.iinfo(self.pixels.dtype).max)
+        alpha = self.alpha[..., None].astype(np.uint32)  # white² + white/2 just fits
+        return ((self.pixels * alpha + white * (white - alpha) + white // 2) // white).astype(self.pixels.dtype)
+
+
+def with_alpha(picture: Picture) -> Samples:
+    """(H, W, 3), or (H, W, 4) where there is alpha."""
+    return picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha])
+
+
+def to_8(samples: Samples) -> Samples:
+    """v / 257 rounded, without a wider type; from 65407 on the result is 255 anyway."""
+    if samples.dtype == np.uint8:
+        return samples
+    return ((np.minimum(samples, 65407) + 128) // 257).astype(np.uint8)
+
+
+def _to_16(samples: Samples) -> Samples:
+    return samples if samples.dtype == np.uint16 else samples.astype(np.uint16) * 257

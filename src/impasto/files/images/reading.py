@@ -1,0 +1,117 @@
+"""From a file to a picture: its first bytes decide who decodes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+from PIL import BmpImagePlugin, GifImagePlugin, JpegImagePlugin, WebPImagePlugin
+
+from impasto.errors import ImpastoError
+from impasto.files.images.formats import AnyPath
+from impasto.files.images.photo import Photo, portable_exif
+from impasto.files.images.picture import Picture, Samples
+from impasto.files.images.pillow import open_with_pillow
+from impasto.files.images.png import PNG_SIGNATURE, open_png
+from impasto.files.images.problems import explained, lenient
+from impasto.files.images.tiff import open_tiff
+
+MAX_PIXELS = 500_000_000
+"""The most pixels that `read` takes: 1.5 GB decoded at 8 bits."""
+
+MAX_TRAINING_PIXELS = 100_000_000
+"""The most pixels that `read_small` takes."""
+
+
+def read(path: AnyPath, *, max_pixels: int = MAX_PIXELS) -> Picture:
+    """A photo to repaint: JPEG, PNG, WebP, BMP, TIFF or GIF (the first image of several), of any mode.
+
+    EXIF rotation is applied. An RGB profile is kept and the pixels stay as they are; CMYK and Lab become sRGB; a grey
+    profile is dropped. 16-bit PNG and grey or RGB TIFF stay at 16 bits; TIFF in floating point is taken as 0..1.
+
+    Raises:
+        ImpastoError: there is no such file, it is no image, is damaged or truncated, or has more than `max_pixels`.
+    """
+    with _opened(path) as photo:
+        _check_size(path, photo, max_pixels)
+        pixels, alpha = _split(photo.decode(None))
+        icc = photo.icc if photo.icc and photo.icc[16:20] == b"RGB " else None
+        exif = lenient(lambda: portable_exif(photo.exif, pixels.shape[1], pixels.shape[0]), None)
+        return Picture(pixels, alpha, icc, exif)
+
+
+def read_small(path: AnyPath, *, at_least: int, max_pixels: int = MAX_TRAINING_PIXELS) -> npt.NDArray[np.uint8]:
+    """A training photo, JPEG decoded at 1/2, 1/4 or 1/8 where its shorter side then still has `at_least` pixels.
+
+    Returns:
+        uint8 (H, W, 3) RGB, upright, over white where it was transparent.
+    Raises:
+        ImpastoError: as for `read`.
+    """
+    with _opened(path) as photo:
+        _check_size(path, photo, max_pixels)
+        return Picture(*_split(photo.decode(at_least))).to_8_bits().over_white()
+
+
+def size_of(path: AnyPath) -> tuple[int, int]:
+    """(width, height) after EXIF rotation, from the header alone.
+
+    Raises:
+        ImpastoError: there is no such file or it is no image.
+    """
+    with _opened(path) as photo:
+        _check_size(path, photo, None)
+        return photo.upright_size
+
+
+@contextmanager
+def _opened(path: AnyPath) -> Iterator[Photo]:
+    path = Path(path)
+    with explained("read", path, "open it in an image editor and save it anew, or leave it out"):
+        if path.is_dir():
+            raise ImpastoError(f"cannot read {path}: it is a folder; name an image file")
+        if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+            raise ImpastoError(f"cannot read {path}: it is no regular file; name an image file")
+        with path.open("rb") as file:
+            signature = file.read(12)
+            file.seek(0)
+            if not signature:
+                raise ImpastoError(f"cannot read {path}: the file is empty; get it again or leave it out")
+            yield _opener(signature, path)(file)
+
+
+def _opener(signature: bytes, path: Path) -> Callable[[IO[bytes]], Photo]:
+    # By the plugins and not by Image.open, whose limit on pixels is one for the whole process.
+    if signature.startswith(b"\xff\xd8\xff"):
+        return lambda file: open_with_pillow(JpegImagePlugin.JpegImageFile(file))
+    if signature.startswith(PNG_SIGNATURE):
+        return open_png
+    if signature.startswith(b"RIFF") and signature.endswith(b"WEBP"):
+        return lambda file: open_with_pillow(WebPImagePlugin.WebPImageFile(file))
+    if signature.startswith(b"BM"):
+        return lambda file: open_with_pillow(BmpImagePlugin.BmpImageFile(file))
+    if signature.startswith(b"GIF8"):
+        return lambda file: open_with_pillow(GifImagePlugin.GifImageFile(file))
+    if signature.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return open_tiff
+    raise ImpastoError(f"cannot read {path}: not a JPEG, PNG, WebP, TIFF, BMP or GIF image; convert it to one of them")
+
+
+def _check_size(path: AnyPath, photo: Photo, max_pixels: int | None) -> None:
+    pixels = photo.width * photo.height
+    if pixels < 1:
+        raise ImpastoError(f"cannot read {path}: the image is empty ({photo.width}×{photo.height}); leave it out")
+    if max_pixels is not None and pixels > max_pixels:
+        size = f"{photo.width}×{photo.height}, {pixels / 1e6:,.1f} million pixels"
+        raise ImpastoError(f"cannot read {path}: {size}, limit {max_pixels / 1e6:,.1f} million; make it smaller first")
+
+
+def _split(samples: Samples) -> tuple[Samples, Samples | None]:
+    """RGB (H, W, 3) and alpha (H, W), if any."""
+    channels = samples.shape[2]
+    pixels = np.repeat(samples[..., :1], 3, axis=2) if channels <= 2 else np.ascontiguousarray(samples[..., :3])
+    return pixels, np.ascontiguousarray(samples[..., -1]) if channels in (2, 4) else None

@@ -1,0 +1,441 @@
+"""The training step against Adam by hand; the loop with real photos: stop and resume, seeds, limits, failures."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from impasto.config import LossConfig, NetworkConfig, TrainConfig
+from impasto.core.device import choose_device
+from impasto.core.loss_network import LossNetwork
+from impasto.core.losses import Look, PerceptualLoss
+from impasto.core.transformer import TransformerNet
+from impasto.errors import ImpastoError
+from impasto.training import trainer
+from impasto.training.photos import Photos
+from impasto.training.trainer import NotFiniteError, TrainProgress, TrainState
+
+SIDE = 32
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def fabric() -> Fabric:
+    return trainer.make_fabric("cpu", "float32")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Nine different photos."""
+    make_photos(tmp_path / "Föto Ordner", 9)
+    return tmp_path / "Föto Ordner"
+
+
+def make_photos(folder: Path, count: int) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"photo {number:03}.png" for number in range(count)]
+    for number, path in enumerate(paths):
+        pixels = np.random.default_rng(number).integers(0, 256, (6, 5, 3), dtype=np.uint8)
+        Image.fromarray(pixels).resize((40, 36)).save(path)
+    return paths
+
+
+def config(loss: dict[str, Any] | None = None, **options: Any) -> TrainConfig:
+    layers = {"content_layers": ("b",), "style_layers": ("a", "b"), "content_weight": 1.0, "style_weight": 10.0}
+    usual = {"image_size": SIDE, "batch_size": 2, "workers": 0, "network": NetworkConfig(width=2, blocks=1)}
+    return TrainConfig(**{**usual, "loss": LossConfig(**layers, **(loss or {})), **options})
+
+
+def make_loss(config: TrainConfig) -> PerceptualLoss:
+    torch.manual_seed(77)
+    layers = {
+        "a": nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(inplace=True)),
+        "b": nn.Sequential(nn.MaxPool2d(2), nn.Conv2d(4, 5, 3, padding=1), nn.ReLU(inplace=True)),
+    }
+    network = LossNetwork(layers, "torchvision")
+    return PerceptualLoss(network, [torch.rand(1, 3, SIDE, SIDE)], config.loss)
+
+
+def make_state(config: TrainConfig) -> TrainState:
+    torch.manual_seed(config.seed)
+    return TrainState(TransformerNet(config.network), config)
+
+
+def run(
+    fabric: Fabric, folder: Path, config: TrainConfig, state: TrainState | None = None, stop: int | None = None
+) -> tuple[TrainState, list[TrainProgress]]:
+    """A training up to its end, or up to iteration `stop`."""
+    state = state or make_state(config)
+    seen = []
+    for progress in trainer.train(fabric, state, make_loss(config), Photos.find([folder], config), config):
+        seen.append(progress)
+        if progress.iteration == stop:
+            break
+    return state, seen
+
+
+def losses(seen: list[TrainProgress]) -> list[tuple[float, ...]]:
+    return [(p.total_loss, p.content_loss, p.style_loss, p.tv_loss, p.learning_rate) for p in seen]
+
+
+def same(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> bool:
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def result(state: TrainState) -> dict[str, Tensor]:
+    """Everything that a training makes: the style file's weights and the network's own."""
+    return {**state.result(), **{f"raw.{name}": p.detach().clone() for name, p in state.network.named_parameters()}}
+
+
+# --- One step ---
+
+
+def numpy_adam(
+    weights: list[NDArray[np.float64]],
+    moments: list[tuple[NDArray[np.float64], NDArray[np.float64]]],
+    gradients: list[NDArray[np.float64]],
+    step: int,
+    rate: float,
+    betas: tuple[float, float],
+) -> None:
+    """Kingma, Ba 2015, algorithm 1, in place; `step` counts from 1."""
+    for weight, (first, second), gradient in zip(weights, moments, gradients, strict=True):
+        first[...] = betas[0] * first + (1 - betas[0]) * gradient
+        second[...] = betas[1] * second + (1 - betas[1]) * gradient**2
+        unbiased = first / (1 - betas[0] ** step), second / (1 - betas[1] ** step)
+        weight -= rate * unbiased[0] / (np.sqrt(unbiased[1]) + 1e-8)
+
+
+def gradient_of(network: TransformerNet, loss: PerceptualLoss, photos: Tensor) -> list[Tensor]:
+    copy = TransformerNet(network.config)
+    copy.load_state_dict(network.state_dict())
+    loss(copy(photos), photos).total.backward()
+    return [p.grad for p in copy.parameters() if p.grad is not None]
+
+
+@pytest.mark.parametrize("clip", [0.0, 0.01])
+def test_steps_are_adams(fabric: Fabric, clip: float) -> None:
+    settings = config(learning_rate=2e-3, beta1=0.8, beta2=0.95, clip_gradients=clip)
+    state, loss = make_state(settings), make_loss(settings)
+    network, optimizer = fabric.setup(state.network, state.optimizer)
+    weights = [p.double().numpy().copy() for p in state.parameters()]
+    moments = [(np.zeros_like(w), np.zeros_like(w)) for w in weights]
+    for step in range(1, 5):
+        photos = torch.rand(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(step))
+        gradients = [g.double().numpy() for g in gradient_of(state.network, loss, photos)]
+        norm = math.sqrt(sum(float((g**2).sum()) for g in gradients))
+        assert norm > 0.02  # so that clipping has something to do
+        if clip:
+            gradients = [g * clip / (norm + 1e-6) for g in gradients]
+        # NumPy goes on from torch's weights, so that what is compared is one step each time.
+        weights = [p.double().numpy().copy() for p in state.parameters()]
+        before = [w.copy() for w in weights]
+        expected_losses = loss(state.network(photos), photos)
+        numpy_adam(weights, moments, gradients, step, 2e-3, (0.8, 0.95))
+        found, stylized = trainer.train_step(fabric, network, optimizer, loss, photos, Look(), state)
+        assert found.total.item() == pytest.approx(expected_losses.total.item(), rel=1e-5)
+        assert stylized.shape == photos.shape
+        assert not stylized.requires_grad
+        for ours, expected, old in zip(state.parameters(), weights, before, strict=True):
+            assert np.abs(expected - old).max() <= 2e-3 * 3
+            np.testing.assert_allclose(ours.double().numpy(), expected, rtol=1e-6, atol=2e-3 * 2e-3)
+
+
+def test_the_first_step_moves_by_the_learning_rate(fabric: Fabric) -> None:
+    # With the bias corrected, m/√v is the gradient's sign: without the correction it would be 3.2 times as much.
+    settings = config()
+    state, loss = make_state(settings), make_loss(settings)
+    network, optimizer = fabric.setup(state.network, state.optimizer)
+    head = state.network.head.weight
+    before = head.detach().clone()
+    trainer.train_step(fabric, network, optimizer, loss, torch.rand(2, 3, SIDE, SIDE), Look(), state)
+    torch.testing.assert_close((head - before).abs(), torch.full_like(head, 1e-3), rtol=1e-2, atol=0)
+
+
+# --- The loop ---
+
+
+def test_a_training_is_the_epochs_times_the_full_batches(fabric: Fabric, folder: Path) -> None:
+    state, seen = run(fabric, folder, config(epochs=3))
+    assert [p.iteration for p in seen] == list(range(1, 13))  # nine photos, four pairs, three epochs
+    assert [p.epoch for p in seen] == [1] * 4 + [2] * 4 + [3] * 4
+    assert {(p.iterations, p.epochs, p.learning_rate) for p in seen} == {(12, 3, 1e-3)}
+    assert [p.done for p in seen] == pytest.approx([i / 12 for i in range(1, 13)])
+    assert [p.elapsed for p in seen] == sorted(p.elapsed for p in seen)
+    assert seen[-1].remaining == 0
+    assert (state.iteration, state.epoch, state.position) == (12, 3, 0)
+    for p in seen:
+        assert p.photo.shape == p.stylized.shape == (3, SIDE, SIDE)
+        assert 0 <= float(p.photo.min()) <= float(p.photo.max()) <= 1
+        assert p.total_loss == pytest.approx(p.content_loss + 10 * p.style_loss, rel=1e-5)
+
+
+def test_each_epoch_has_an_order_of_its_own(fabric: Fabric, folder: Path) -> None:
+    _, seen = run(fabric, folder, config(batch_size=1, epochs=3))
+    shown = [tuple(p.photo.flatten().tolist()) for p in seen]
+    epochs = [shown[start : start + 9] for start in (0, 9, 18)]
+    assert all(set(epoch) == set(epochs[0]) and len(set(epoch)) == 9 for epoch in epochs)
+    assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
+
+
+def test_training_makes_the_loss_smaller(fabric: Fabric, folder: Path) -> None:
+    _, seen = run(fabric, folder, config(epochs=10, learning_rate=1e-2))
+    early, late = (np.mean([p.total_loss for p in part]) for part in (seen[:4], seen[-4:]))
+    assert late < 0.8 * early
+
+
+def test_the_same_seed_gives_the_same_bits(fabric: Fabric, folder: Path) -> None:
+    first, again, other = (run(fabric, folder, config(seed=seed)) for seed in (3, 3, 4))
+    assert same(result(first[0]), result(again[0]))
+    assert losses(first[1]) == losses(again[1])
+    assert not same(result(first[0]), result(other[0]))
+
+
+def test_a_worker_process_changes_no_bit(fabric: Fabric, folder: Path) -> None:
+    alone, helped = (run(fabric, folder, config(workers=workers)) for workers in (0, 1))
+    assert same(result(alone[0]), result(helped[0]))
+    assert losses(alone[1]) == losses(helped[1])
+
+
+MOVING = {"ema": 0.9, "schedule": "cosine", "warm_up": 3, "loss": {"look_scale": (0.8, 1.4), "look_shift": 3}}
+
+
+@pytest.mark.parametrize("options", [{}, MOVING], ids=["classic", "everything on"])
+@pytest.mark.parametrize("stops", [(1,), (3,), (4,), (6,), (8,), (2, 5)])
+def test_a_resumed_training_gives_the_same_bits(
+    fabric: Fabric, folder: Path, options: dict[str, Any], stops: tuple[int, ...]
+) -> None:
+    settings = config(**options)
+    whole, expected = run(fabric, folder, settings)
+    assert len(expected) == 8
+    state, seen = make_state(settings), []
+    for stop in (*stops, None):
+        seen += run(fabric, folder, settings, state, stop)[1]
+        saved = io.BytesIO()
+        torch.save(state.state_dict(), saved)
+        saved.seek(0)
+        torch.manual_seed(1234)  # what a new process might have drawn
+        state = TrainState(TransformerNet(settings.network), settings)
+        state.load_state_dict(torch.load(saved, weights_only=True))
+    assert losses(seen) == losses(expected)
+    assert same(result(state), result(whole))
+    assert (state.iteration, state.epoch, state.position) == (8, 2, 0)
+    assert state.elapsed == seen[-1].elapsed
+
+
+def test_a_resumed_training_of_broken_photos_gives_the_same_bits(fabric: Fabric, tmp_path: Path) -> None:
+    paths = make_photos(tmp_path, 21)
+    for number in (2, 13):
+        paths[number].write_bytes(b"broken")
+    whole, expected = run(fabric, tmp_path, config())
+    assert len(expected) == 2 * (19 // 2)
+    state, seen = run(fabric, tmp_path, config(), stop=7)
+    resumed = TrainState(TransformerNet(config().network), config())
+    resumed.load_state_dict(state.state_dict())
+    seen += run(fabric, tmp_path, config(), resumed)[1]
+    assert losses(seen) == losses(expected)
+    assert same(result(resumed), result(whole))
+
+
+@pytest.mark.parametrize(("limit", "steps"), [(1, 1), (3, 3), (5, 5), (8, 8), (100, 8)])
+def test_the_number_of_steps_can_be_limited(fabric: Fabric, folder: Path, limit: int, steps: int) -> None:
+    _, seen = run(fabric, folder, config(max_iterations=limit))
+    assert [p.iteration for p in seen] == list(range(1, steps + 1))
+    assert {p.iterations for p in seen} == {steps}
+    assert seen[-1].done == 1
+
+
+def test_a_limit_of_time_ends_the_training(fabric: Fabric, folder: Path) -> None:
+    _, seen = run(fabric, folder, config(max_minutes=1e-9))
+    assert len(seen) == 1  # no step takes less than 60 nanoseconds
+    assert seen[0].done == 1
+    assert seen[0].remaining == 0
+
+
+def test_a_training_that_is_over_does_nothing_more(fabric: Fabric, folder: Path) -> None:
+    state, _ = run(fabric, folder, config(epochs=1))
+    before = result(state)
+    assert run(fabric, folder, config(epochs=1), state)[1] == []
+    assert same(result(state), before)
+
+
+def test_cosine_falls_from_the_learning_rate_to_nearly_zero(fabric: Fabric, folder: Path) -> None:
+    _, seen = run(fabric, folder, config(schedule="cosine"))
+    expected = [1e-3 * (1 + math.cos(math.pi * i / 8)) / 2 for i in range(8)]
+    assert [p.learning_rate for p in seen] == pytest.approx(expected)
+
+
+def test_the_learning_rate_warms_up(fabric: Fabric, folder: Path) -> None:
+    _, seen = run(fabric, folder, config(warm_up=4))
+    assert [p.learning_rate for p in seen] == pytest.approx([0.25e-3, 0.5e-3, 0.75e-3] + [1e-3] * 5)
+
+
+def test_the_moving_average_by_hand(fabric: Fabric, folder: Path) -> None:
+    settings = config(ema=0.5)
+    state = make_state(settings)
+    average = [p.double().numpy().copy() for p in state.parameters()]
+    for progress in trainer.train(fabric, state, make_loss(settings), Photos.find([folder], settings), settings):
+        # 2/11, 3/12, 4/13 … until half is reached, after the eighth step
+        decay = min(0.5, (1 + progress.iteration) / (10 + progress.iteration))
+        average = [
+            decay * a + (1 - decay) * p.double().numpy() for a, p in zip(average, state.parameters(), strict=True)
+        ]
+        for ours, expected in zip(state.result().values(), average, strict=True):
+            np.testing.assert_allclose(ours.numpy(), expected, atol=1e-6)
+    assert not same(state.result(), dict(state.network.named_parameters()))
+
+
+def test_the_result_is_a_copy_under_the_networks_names(fabric: Fabric, folder: Path) -> None:
+    state, _ = run(fabric, folder, config(), stop=2)
+    found = state.result()
+    assert same(found, dict(state.network.state_dict()))
+    for value in found.values():
+        value.zero_()
+    assert float(state.network.head.weight.detach().abs().max()) > 0
+
+
+def test_the_loss_network_is_not_trained(fabric: Fabric, folder: Path) -> None:
+    settings = config()
+    loss = make_loss(settings)
+    before = {name: value.clone() for name, value in loss.state_dict().items()}
+    for _ in trainer.train(fabric, make_state(settings), loss, Photos.find([folder], settings), settings):
+        pass
+    assert same(dict(loss.state_dict()), before)
+    assert all(p.grad is None for p in loss.parameters())
+
+
+# --- What goes wrong ---
+
+
+def is_sound(network: TransformerNet, weights: dict[str, Tensor], loss: PerceptualLoss, folder: Path) -> bool:
+    """Whether the weights are finite and give a finite loss."""
+    copy = TransformerNet(network.config)
+    copy.load_state_dict(weights)
+    settings = config()
+    batch = next(iter(Photos.find([folder], settings).epoch(0))).photos.float() / 255
+    finite = all(bool(torch.isfinite(value).all()) for value in weights.values())
+    return finite and bool(torch.isfinite(loss(copy(batch), batch).total))
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_a_loss_that_is_not_finite_ends_the_training_at_the_last_good_weights(
+    fabric: Fabric, folder: Path, ema: float
+) -> None:
+    settings = config(learning_rate=1e30, ema=ema)
+    state = make_state(settings)
+    with pytest.raises(NotFiniteError, match=r"became (nan|inf)"):
+        run(fabric, folder, settings, state)
+    assert isinstance(NotFiniteError("x"), ImpastoError)
+    loss = make_loss(settings)
+    assert is_sound(state.network, dict(state.network.state_dict()), loss, folder)
+    assert is_sound(state.network, state.result(), loss, folder)
+
+
+def test_after_a_loss_that_is_not_finite_the_weights_are_those_of_the_step_before(fabric: Fabric, folder: Path) -> None:
+    settings = config(ema=0.9)
+    state, loss = make_state(settings), make_loss(settings)
+    steps = trainer.train(fabric, state, loss, Photos.find([folder], settings), settings)
+    next(steps)
+    next(steps)
+    kept = result(state)
+    next(steps)
+    with torch.no_grad():
+        state.network.head.weight.fill_(math.nan)
+    with pytest.raises(NotFiniteError, match="iteration 4"):
+        next(steps)
+    assert same(result(state), kept)
+
+
+def test_a_gradient_that_is_not_finite_ends_the_training_before_it_spoils_the_weights(
+    fabric: Fabric, folder: Path
+) -> None:
+    settings = config()
+    state, loss = make_state(settings), make_loss(settings)
+    state.network.head.bias.register_hook(lambda gradient: gradient * math.inf)
+    before = result(state)
+    steps = trainer.train(fabric, state, loss, Photos.find([folder], settings), settings)
+    with pytest.raises(NotFiniteError, match=r"gradient became (nan|inf) at iteration 1"):
+        next(steps)
+    assert same(result(state), before)
+
+
+def test_broken_photos_are_skipped_and_named(fabric: Fabric, tmp_path: Path) -> None:
+    make_photos(tmp_path, 13)
+    bad = tmp_path / "broken photo ä.jpg"
+    bad.write_bytes(b"\xff\xd8\xff nothing")
+    settings = config()
+    photos = Photos.find([tmp_path], settings)
+    seen = list(trainer.train(fabric, make_state(settings), make_loss(settings), photos, settings))
+    assert len(seen) == 2 * (13 // 2)
+    assert list(photos.broken) == [str(bad)]
+
+
+def test_too_many_broken_photos_end_it_before_it_begins(fabric: Fabric, tmp_path: Path) -> None:
+    paths = make_photos(tmp_path, 10)
+    for path in paths[:2]:
+        path.write_bytes(b"")
+    with pytest.raises(ImpastoError, match="2 of the first 10"):
+        run(fabric, tmp_path, config())
+
+
+def test_a_photo_that_vanishes_while_training_is_left_out(fabric: Fabric, tmp_path: Path) -> None:
+    paths = make_photos(tmp_path, 20)
+    settings = config(epochs=2)
+    photos = Photos.find([tmp_path], settings)
+    seen = []
+    for progress in trainer.train(fabric, make_state(settings), make_loss(settings), photos, settings):
+        seen.append(progress)
+        if progress.iteration == 10:
+            paths[5].unlink()
+    assert list(photos.broken) == [str(paths[5])]
+    assert len(seen) in (18, 19)
+    assert seen[-1].done == 1
+
+
+# --- Device and precision ---
+
+
+def test_a_device_that_is_not_here_is_refused() -> None:
+    missing = "cuda" if not torch.cuda.is_available() else "mps"
+    with pytest.raises(ImpastoError, match=f"--device {missing}.*auto or cpu"):
+        choose_device(missing)
+    assert choose_device("cpu") == "cpu"
+    assert choose_device("auto") in ("cpu", "cuda", "mps")
+
+
+def test_a_precision_asked_for_is_kept() -> None:
+    assert trainer.choose_precision("float32", "cpu") == "float32"
+    assert trainer.choose_precision("bf16", "cpu") == "bf16"
+    assert trainer.choose_precision("auto", "mps") == "float32"
+    assert trainer.choose_precision("auto", "cpu") in ("float32", "bf16")
+
+
+def test_bfloat16_trains_float32_weights_to_nearly_the_same_losses(folder: Path) -> None:
+    settings = replace(config(), precision="bf16")
+    rough = trainer.make_fabric("cpu", "bf16")
+    state = make_state(settings)
+    trainer.lay_out(state.network, rough)
+    loss = trainer.lay_out(make_loss(settings), rough)
+    seen = list(trainer.train(rough, state, loss, Photos.find([folder], settings), settings))
+    _, exact = run(trainer.make_fabric("cpu", "float32"), folder, config())
+    assert all(value.dtype == torch.float32 for value in state.result().values())
+    assert [p.total_loss for p in seen] == pytest.approx([p.total_loss for p in exact], rel=0.1)
