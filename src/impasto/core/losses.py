@@ -128,34 +128,36 @@ class Look(NamedTuple):
     place; a random look at each step leaves it none to be blind to.
     """
 
-    scale: float = 1.0
+    step: int = 0
+    """Which of the configuration's enlargements (:func:`look_scales`)."""
     top: int = 0
     left: int = 0
-    crop: int = 0
-    """How many rows and columns are cut off in all, so that the size does not depend on the corner."""
-
-    def __call__(self, images: Tensor) -> Tensor:
-        """`images` (B, 3, H, W) → (B, 3, scale·H − crop, scale·W − crop), rounded down."""
-        if self.scale != 1.0:
-            images = F.interpolate(images, scale_factor=self.scale, mode="bilinear", align_corners=False)
-        bottom, right = self.crop - self.top, self.crop - self.left
-        return images[..., self.top : images.shape[-2] - bottom, self.left : images.shape[-1] - right]
 
     @classmethod
     def draw(cls, config: LossConfig, generator: torch.Generator) -> Look:
         """A random look within the configuration's ranges."""
-        low, high = config.look_scale
-        # A few sizes instead of hundreds: the convolutions prepare themselves anew for every size.
-        step = int(torch.randint(LOOK_SCALES, (), generator=generator))
+        step = int(torch.randint(len(look_scales(config)), (), generator=generator))
         top, left = torch.randint(config.look_shift + 1, (2,), generator=generator).tolist()
-        return cls(low + (high - low) * step / (LOOK_SCALES - 1), top, left, config.look_shift)
+        return cls(step, top, left)
+
+
+def look_scales(config: LossConfig) -> tuple[float, ...]:
+    """The enlargements that looks are drawn from, evenly spaced.
+
+    A few instead of any: the style's Gram matrices belong to a scale, and convolutions prepare themselves
+    anew for every size.
+    """
+    low, high = config.look_scale
+    if low == high:
+        return (low,)
+    return tuple(low + (high - low) * step / (LOOK_SCALES - 1) for step in range(LOOK_SCALES))
 
 
 class PerceptualLoss(nn.Module):
     """content_weight · content + style_weight · style + tv_weight · total variation.
 
-    Holds the Gram matrices of the style images, computed once: image i of a batch is compared with
-    those of style ``style[i]``.
+    Holds the Gram matrices of the style images at every scale of a look, computed once: image i of a batch
+    is compared with those of style ``style[i]``.
     """
 
     def __init__(self, network: LossNetwork, style_images: Sequence[Tensor], config: LossConfig) -> None:
@@ -168,16 +170,22 @@ class PerceptualLoss(nn.Module):
         self.network = network
         self.config = config
         network.require_layers((*config.content_layers, *config.style_layers))
-        look = Look(scale=sum(config.look_scale) / 2)
         with torch.no_grad():
-            features = [network(look(image), config.style_layers) for image in style_images]
-        for index, name in enumerate(config.style_layers):
-            grams = torch.cat([gram_matrix(found[name]) for found in features])
-            self.register_buffer(f"gram{index}", grams, persistent=False)  # (styles, C, C)
+            for step, scale in enumerate(look_scales(config)):
+                features = [network(enlarged(image, scale), config.style_layers) for image in style_images]
+                for name in config.style_layers:
+                    grams = torch.cat([gram_matrix(found[name]) for found in features])
+                    self.register_buffer(f"gram_{step}_{name}", grams, persistent=False)  # (styles, C, C)
 
-    def style_grams(self, style: Tensor) -> list[Tensor]:
-        """The Gram matrices (B, C, C) of each style layer for the style indices (B,)."""
-        return [self.get_buffer(f"gram{index}")[style] for index in range(len(self.config.style_layers))]
+    def style_grams(self, style: Tensor, step: int = 0) -> list[Tensor]:
+        """The Gram matrices (B, C, C) of each style layer, for the style indices (B,) and the step of a look."""
+        return [self.get_buffer(f"gram_{step}_{name}")[style] for name in self.config.style_layers]
+
+    def look_at(self, images: Tensor, look: Look) -> Tensor:
+        """`images` (B, 3, H, W) as the loss network sees them; the size depends on the look's scale alone."""
+        seen = enlarged(images, look_scales(self.config)[look.step])
+        height, width = (side - self.config.look_shift for side in seen.shape[2:])
+        return seen[..., look.top : look.top + height, look.left : look.left + width]
 
     def forward(
         self, stylized: Tensor, photos: Tensor, style: Tensor | None = None, look: Look | None = None
@@ -187,16 +195,24 @@ class PerceptualLoss(nn.Module):
         `style` (B,) holds each image's style index (default: all of style 0).
         """
         config, look = self.config, look or Look()
-        features = self.network(look(stylized), (*config.content_layers, *config.style_layers))
+        features = self.network(self.look_at(stylized, look), (*config.content_layers, *config.style_layers))
         with torch.no_grad():
-            targets = self.network(look(photos), config.content_layers)
+            targets = self.network(self.look_at(photos, look), config.content_layers)
         which = torch.zeros(1, dtype=torch.long, device=photos.device) if style is None else style
         content_part = balanced_content_loss if config.balanced else content_loss
         style_part = balanced_style_loss if config.balanced else style_loss
         content = torch.stack([content_part(features[name], targets[name]) for name in config.content_layers]).sum()
-        styled = style_part([features[name] for name in config.style_layers], self.style_grams(which))
+        grams = self.style_grams(which, look.step)
+        styled = style_part([features[name] for name in config.style_layers], grams)
         tv = total_variation(stylized) if config.tv_weight else stylized.new_zeros(())
         assert config.content_weight is not None
         assert config.style_weight is not None
         total = config.content_weight * content + config.style_weight * styled + config.tv_weight * tv
         return Losses(total, content, styled, tv)
+
+
+def enlarged(images: Tensor, scale: float) -> Tensor:
+    """`images` (B, 3, H, W) → (B, 3, scale·H, scale·W), bilinear, rounded down."""
+    if scale == 1.0:
+        return images
+    return F.interpolate(images, scale_factor=scale, mode="bilinear", align_corners=False)

@@ -61,7 +61,8 @@ def save(path: str | os.PathLike[str], style: Style) -> None:
         "names": list(style.names),
         "provenance": dict(style.provenance),
     }
-    tensors = {**style.tensors, PROBE_PHOTO: style.probe_photo, PROBE_STYLIZED: style.probe_stylized}
+    tensors: dict[str, NDArray[Any]] = dict(style.tensors)
+    tensors |= {PROBE_PHOTO: style.probe_photo, PROBE_STYLIZED: style.probe_stylized}
     # safetensors writes the memory as it lies, views garbled.
     tensors = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
     data = safetensors.numpy.save(tensors, {METADATA_KEY: json.dumps(header, ensure_ascii=False, sort_keys=True)})

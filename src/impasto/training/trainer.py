@@ -139,9 +139,9 @@ def train(
     """
     network, optimizer = fabric.setup(state.network, state.optimizer)
     network.train()
+    started = time.perf_counter()
     while state.epoch < config.epochs:
         for batch in photos.epoch(state.epoch, state.position):
-            started = time.perf_counter()
             done = share_done(state, photos, config)
             if done >= 1:
                 return
@@ -152,7 +152,8 @@ def train(
             state.iteration += 1
             state.position = batch.position
             state.average_weights()
-            seconds = time.perf_counter() - started
+            # From step to step: waiting for photos and what the caller does with the progress count too.
+            seconds, started = time.perf_counter() - started, time.perf_counter()
             state.elapsed += seconds
             yield progress_of(state, photos, config, losses, pixels[0], stylized[0], seconds)
         state.epoch, state.position = state.epoch + 1, 0

@@ -1,0 +1,80 @@
+"""The run folder's files: losses, previews, checkpoints."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from impasto.config import NetworkConfig, TrainConfig
+from impasto.core.transformer import TransformerNet
+from impasto.errors import ImpastoError
+from impasto.training.run_folder import CHECKPOINTS, RunFolder, next_preview, to_pixels
+from impasto.training.trainer import TrainState
+
+CONFIG = TrainConfig(network=NetworkConfig(width=2, blocks=0), ema=0.9)
+
+
+def state(iteration: int) -> TrainState:
+    torch.manual_seed(iteration)
+    made = TrainState(TransformerNet(CONFIG.network), CONFIG)
+    made.iteration, made.epoch, made.position, made.elapsed = iteration, 1, 12, 3.5
+    return made
+
+
+def loaded(folder: RunFolder) -> tuple[TrainState, dict[str, str]]:
+    into = state(0)
+    return into, folder.load_checkpoint(into)
+
+
+def test_previews_come_closer_together_at_first_and_never_twice() -> None:
+    previews = [0]
+    while previews[-1] < 1000:
+        previews.append(next_preview(previews[-1]))
+    assert previews[1:6] == [25, 32, 42, 55, 72]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(previews)]
+    assert all(gap > 0 for gap in gaps)
+    assert gaps == sorted(gaps)
+
+
+def test_a_checkpoint_gives_everything_back(tmp_path: Path) -> None:
+    folder, saved = RunFolder(tmp_path), state(7)
+    folder.save_checkpoint(saved, {"a.jpg": "broken"})
+    got, broken = loaded(folder)
+    assert broken == {"a.jpg": "broken"}
+    assert (got.iteration, got.epoch, got.position, got.elapsed) == (7, 1, 12, 3.5)
+    for ours, theirs in zip(got.parameters() + got.average, saved.parameters() + saved.average, strict=True):
+        assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "empty"])
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path: Path, damage: str) -> None:
+    folder = RunFolder(tmp_path)
+    folder.save_checkpoint(state(1), {})
+    folder.save_checkpoint(state(2), {})
+    newest = tmp_path / CHECKPOINTS[0]
+    data = bytearray(newest.read_bytes())
+    data[len(data) // 2] ^= 1
+    newest.write_bytes({"truncated": data[: len(data) // 2], "flipped": data, "empty": b""}[damage])
+    assert loaded(folder)[0].iteration == 1
+    (tmp_path / CHECKPOINTS[1]).write_bytes(b"gone too")
+    with pytest.raises(ImpastoError, match="damaged"):
+        loaded(folder)
+
+
+def test_losses_behind_the_checkpoint_and_a_torn_line_are_dropped(tmp_path: Path) -> None:
+    lines = [json.dumps({"iteration": i, "total_loss": 1.0}) for i in (1, 2, 3)]
+    (tmp_path / "losses.jsonl").write_text("\n".join(lines) + '\n{"iteration": 4, "tot')
+    assert [entry["iteration"] for entry in RunFolder(tmp_path).cut_losses(2)] == [1, 2]
+    assert (tmp_path / "losses.jsonl").read_text() == lines[0] + "\n" + lines[1] + "\n"
+    (tmp_path / "losses.jsonl").write_text("\n".join(lines) + '\n{"iteration": 4, "tot')
+    assert len(RunFolder(tmp_path).cut_losses(10)) == 3
+
+
+def test_pixels_are_rounded_and_clamped() -> None:
+    image = torch.tensor([-0.5, 0.0, 0.5, 0.501, 1.0, 2.0]).view(1, 2, 3).expand(3, 2, 3)
+    assert to_pixels(image)[..., 0].tolist() == [[0, 0, 128], [128, 255, 255]]
+    assert to_pixels(image).shape == (2, 3, 3)
