@@ -36,7 +36,7 @@ OPTIONS: dict[str, Any] = {
     "tv_weight": 2.0,
     "fit": "crop",
     "style_fit": "keep",
-    "epochs": 7,
+    "epochs": 6,
     "learning_rate": 2e-3,
     "schedule": "cosine",
     "warm_up": 60,

@@ -143,6 +143,32 @@ def test_losses_that_stop_being_finite_end_the_run_with_the_last_good_state(
     assert all(np.isfinite(value).all() for value in load_file(out).values())
 
 
+def test_photos_that_vanish_end_the_run_saved_and_it_goes_on_when_they_are_back(
+    impasto: Command, painting: Path, photo_folder: Path, small: list[str], tmp_path: Path, refused: Refused
+) -> None:
+    photos, away, run = tmp_path / "photos", tmp_path / "away", tmp_path / "run"
+    shutil.copytree(photo_folder, photos)
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "impasto", "train", str(painting), "--photos", str(photos)),
+            *("--run-dir", str(run), "--out", str(tmp_path / "s.safetensors"), *small, "--epochs", "4000"),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while process.poll() is None and not ((run / "losses.jsonl").exists() and len(losses(run)) > 4):
+        time.sleep(0.05)
+    photos.rename(away)
+    _, errors = process.communicate(timeout=120)
+    refused(subprocess.CompletedProcess([], process.returncode, "", errors), "cannot be read", "--resume")
+    away.rename(photos)
+    done = losses(run)[-1]["iteration"]
+    again = impasto("train", "--resume", run, "--max-iterations", int(done) + 2)
+    assert again.returncode == 0, again.stderr
+    assert [entry["iteration"] for entry in losses(run)] == list(range(1, int(done) + 3))
+
+
 BAD = {
     "no painting": (["--photos", "{photos}"], "which painting"),
     "painting missing": (["nowhere.jpg", "--photos", "{photos}"], "nowhere.jpg"),

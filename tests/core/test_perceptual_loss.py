@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from impasto.config import LossConfig, NetworkConfig
 from impasto.core.loss_network import LossNetwork, convolutions, vgg
-from impasto.core.losses import Look, Losses, PerceptualLoss
+from impasto.core.losses import Look, Losses, PerceptualLoss, enlarged
 from impasto.core.transformer import TransformerNet
 
 STYLE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
@@ -139,22 +139,37 @@ def test_each_image_is_compared_with_the_style_that_it_was_given() -> None:
     same(both(stylized, photos), both(stylized, photos, torch.zeros(3, dtype=torch.long)))
 
 
-def test_a_look_is_the_same_for_the_stylized_image_and_the_photo() -> None:
+def test_the_usual_look_changes_nothing() -> None:
     loss = PerceptualLoss(chain(), [images(1, 1)], config())
     photos = images(2, 3)
-    look = Look(1.25, 1, 2, 3)
+    assert torch.equal(loss.look_at(photos, Look()), photos)
+    same(loss(photos, images(2, 4), look=Look()), loss(photos, images(2, 4)))
+
+
+def test_a_look_enlarges_and_then_crops_around_its_corner() -> None:
+    loss = PerceptualLoss(chain(), [images(1, 1)], config(look_scale=(1.5, 1.5), look_shift=3))
+    photos = images(2, 3)
+    for top, left in ((0, 0), (3, 0), (1, 2), (3, 3)):
+        expected = enlarged(photos, 1.5)[..., top : top + 15, left : left + 15]  # 1.5 · 12 - 3 = 15
+        torch.testing.assert_close(loss.look_at(photos, Look(0, top, left)), expected, rtol=0, atol=0)
+
+
+def test_a_look_is_the_same_for_the_stylized_image_and_the_photo() -> None:
+    style, photos, others = images(1, 1), images(2, 3), images(2, 4)
+    look = Look(5, 1, 2)
+    loss = PerceptualLoss(chain(), [style], config(look_scale=(0.75, 1.25), look_shift=3))
     assert float(loss(photos, photos, look=look).content) == 0
-    same(loss(photos, images(2, 4), look=look), loss(look(photos), look(images(2, 4))))
+    seen = [enlarged(batch, 1.25)[..., 1:13, 2:14] for batch in (photos, others)]
+    same(loss(photos, others, look=look), PerceptualLoss(chain(), [enlarged(style, 1.25)], config())(*seen))
 
 
-def test_the_style_grams_are_taken_at_the_middle_of_the_looks() -> None:
-    style = images(1, 1)
-    enlarged = PerceptualLoss(chain(), [Look(1.5)(style)], config())
-    ranged = PerceptualLoss(chain(), [style], config(look_scale=(1.0, 2.0)))
-    for ours, theirs in zip(
-        ranged.style_grams(torch.tensor([0])), enlarged.style_grams(torch.tensor([0])), strict=True
-    ):
-        torch.testing.assert_close(ours, theirs)
+def test_the_style_is_seen_at_the_scale_of_the_look() -> None:
+    style, photos = images(1, 1), images(2, 3)
+    ranged = PerceptualLoss(chain(), [style], config(look_scale=(0.75, 1.25)))
+    for step, scale in enumerate((0.75, 0.85, 0.95, 1.05, 1.15, 1.25)):
+        fixed = PerceptualLoss(chain(), [style], config(look_scale=(scale, scale)))
+        same(ranged(photos, images(2, 4), look=Look(step)), fixed(photos, images(2, 4)))
+        assert float(ranged(style, style, look=Look(step)).style) == 0
 
 
 def test_an_unknown_layer_is_refused_at_once() -> None:
@@ -165,7 +180,7 @@ def test_an_unknown_layer_is_refused_at_once() -> None:
 def test_the_targets_move_with_the_module_but_are_not_saved() -> None:
     loss = PerceptualLoss(chain(), [images(1, 1)], config())
     assert all("gram" not in name for name in loss.state_dict())
-    assert loss.to("meta").get_buffer("gram0").is_meta
+    assert all(gram.is_meta for gram in loss.to("meta").style_grams(torch.zeros(1, dtype=torch.long, device="meta")))
 
 
 def test_gradients_reach_the_stylized_image_and_nothing_else() -> None:

@@ -117,6 +117,18 @@ def test_the_forward_pass_equals_numpy(padding: str, output: str, blocks: int) -
         np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
+def test_a_nearly_black_photo_equals_numpy() -> None:
+    # Here the norm's epsilon matters, and with it that pixels go in as 0..255.
+    network = small()
+    weights = {name: p.detach().double().numpy() for name, p in network.named_parameters()}
+    photo = photos(1, 3, 16, 12) * 1e-4
+    expected = reference.transformer(
+        weights, photo[0].double().numpy(), blocks=1, padding="zero", output="tanh", mix=np.ones(1)
+    )
+    np.testing.assert_allclose(network(photo)[0].detach().numpy(), expected, atol=1e-4)
+    assert np.abs(network(255 * photo)[0].detach().numpy() - expected).max() > 0.01
+
+
 tiny_networks = {
     (padding, output): varied(TransformerNet(NetworkConfig(width=2, blocks=1, padding=padding, output=output)))
     for padding in ("zero", "reflection")

@@ -12,12 +12,17 @@ from impasto.errors import ImpastoError
 from impasto.files.atomic import replacing, write_bytes
 
 
+def break_off(path: Path, error: BaseException) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text("half")
+        raise error
+
+
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with pytest.raises(ZeroDivisionError), replacing(path) as temporary:
-        temporary.write_text("half")
-        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError):
+        break_off(path, ZeroDivisionError())
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -25,9 +30,8 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
 def test_ctrl_c_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with pytest.raises(KeyboardInterrupt), replacing(path) as temporary:
-        temporary.write_text("half")
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        break_off(path, KeyboardInterrupt())
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -43,5 +47,5 @@ def test_folders_are_made_and_the_mode_is_the_usual_one(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(ImpastoError, match="cannot write .*file"):
+    with pytest.raises(ImpastoError, match=r"cannot write .*file"):
         write_bytes(tmp_path / "file" / "a.txt", b"")

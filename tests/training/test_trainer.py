@@ -256,6 +256,21 @@ def test_a_resumed_training_of_broken_photos_gives_the_same_bits(fabric: Fabric,
     assert same(result(resumed), result(whole))
 
 
+def test_each_step_looks_in_a_way_of_its_own_that_the_seed_decides(fabric: Fabric, folder: Path) -> None:
+    def looks(seed: int) -> list[Look]:
+        settings = config(seed=seed, loss={"look_scale": (0.8, 1.4), "look_shift": 3})
+        loss, seen = make_loss(settings), []
+        loss.register_forward_pre_hook(lambda _, args, options: seen.append(options["look"]), with_kwargs=True)
+        for _ in trainer.train(fabric, make_state(settings), loss, Photos.find([folder], settings), settings):
+            pass
+        return seen
+
+    first = looks(1)
+    assert len(first) == 8
+    assert len(set(first)) > 4
+    assert looks(1) == first != looks(2)
+
+
 @pytest.mark.parametrize(("limit", "steps"), [(1, 1), (3, 3), (5, 5), (8, 8), (100, 8)])
 def test_the_number_of_steps_can_be_limited(fabric: Fabric, folder: Path, limit: int, steps: int) -> None:
     _, seen = run(fabric, folder, config(max_iterations=limit))

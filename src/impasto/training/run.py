@@ -107,13 +107,20 @@ class Run:
                     f"{error}; the training ended there, its last good state is in {self._finish()}. "
                     "Try a smaller --learning-rate, or --clip-gradients 1"
                 ) from error
+            except ImpastoError as error:
+                folder.save_checkpoint(self.state, self.photos.broken)
+                raise ImpastoError(f"{error}. All is saved; then go on with: {self._resume_command(folder)}") from error
             folder.save_checkpoint(self.state, self.photos.broken)
             if stop.requested:
                 raise TrainingStopped(
-                    f"stopped at iteration {self.state.iteration}, all is saved; go on with: "
-                    f"impasto train --resume {shlex.quote(str(folder.path))}"
+                    f"stopped at iteration {self.state.iteration}, all is saved; "
+                    f"go on with: {self._resume_command(folder)}"
                 )
             return self._finish()
+
+    @staticmethod
+    def _resume_command(folder: RunFolder) -> str:
+        return f"impasto train --resume {shlex.quote(str(folder.path))}"
 
     def _loop(self, folder: RunFolder, figure: ProgressFigure, listeners: list[Listener], stop: StopRequest) -> None:
         """Trains to the end or to a request to stop."""
