@@ -43,6 +43,10 @@ USUAL_LAYERS: dict[str, LossLayers] = {
 BALANCED_WEIGHTS = (1.0, 10.0)
 
 
+SMALLEST_LOOK = 16
+"""Side in pixels of the smallest image whose deepest layer of any loss network still has pixels."""
+
+
 def doc(default: Any, text: str) -> Any:
     """A dataclass field with its sentence, which the command line shows as the option's help."""
     return field(default=default, metadata={"help": text})
@@ -157,7 +161,9 @@ class TrainConfig:
             require(getattr(self, name) >= 1, f"{option_name(name)} is {getattr(self, name)}; it must be at least 1")
         for name in ("warm_up", "max_iterations", "max_minutes", "clip_gradients", "seed"):
             require(getattr(self, name) >= 0, f"{option_name(name)} is {getattr(self, name)}; it must not be negative")
-        require(self.learning_rate > 0, f"--learning-rate is {self.learning_rate}; it must be positive")
+        require(0 < self.learning_rate <= 1e30, f"--learning-rate is {self.learning_rate}; it must be positive")
+        require(self.seed < 2**63, f"--seed is {self.seed}; it must be below 2**63")
+        self._check_look()
         for name in ("beta1", "beta2", "ema"):
             value = getattr(self, name)
             require(0 <= value < 1, f"{option_name(name)} is {value}; it must lie in [0, 1)")
@@ -167,6 +173,14 @@ class TrainConfig:
             require(32 <= value <= 4096, f"{option_name(name)} is {value}; it must lie between 32 and 4096 pixels")
         require(-1 <= self.workers <= 256, f"--workers is {self.workers}; it must be -1 or up to 256")
         require(self.checkpoint_minutes > 0, "--checkpoint-minutes must be positive")
+
+    def _check_look(self) -> None:
+        smallest = int(self.loss.look_scale[0] * min(self.image_size, self.style_size)) - self.loss.look_shift
+        require(
+            smallest >= SMALLEST_LOOK,
+            f"with this --look-scale, --look-shift and --image-size the loss network sees {smallest} pixels; "
+            f"it needs {SMALLEST_LOOK}",
+        )
 
 
 RECIPES: dict[str, dict[str, Any]] = {"classic": {}}
@@ -230,7 +244,10 @@ def _coerce(annotation: Any, value: Any, name: str, where: str) -> Any:
             raise problem
         return tuple(_coerce(args[0], item, name, where) for item in items)
     if annotation is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        try:
+            value = float(value)
+        except OverflowError as error:
+            raise problem from error
     expected = str if origin is Literal else annotation
     if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
         raise problem

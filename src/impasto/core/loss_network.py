@@ -51,13 +51,14 @@ class LossNetwork(nn.Module):
         """
         self.require_layers(names)
         x = (images * PIXEL_RANGE - self.mean) / self.deviation
-        wanted, found = set(names), {}
+        wanted = set(names)
+        found: dict[str, Tensor] = {}
         for name, layer in self.layers.items():
+            if len(found) == len(wanted):
+                break
             x = layer(x)
             if name in wanted:
                 found[name] = x
-                if len(found) == len(wanted):
-                    break
         return found
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from impasto.errors import ImpastoError
 from impasto.files.style_file import Style
@@ -38,9 +38,10 @@ class Stylizer:
         """The stylized image, of the kind and size that `photo` has.
 
         Args:
-            photo: a PIL image (any mode; an RGB image comes back, with the alpha channel if there was one), a uint8
+            photo: a PIL image (any mode; turned upright, an RGB image comes back, with its profile and alpha), a uint8
                 or uint16 array (H, W, 3), or a float tensor or float array (B, 3, H, W) or (3, H, W) in [0, 1].
-            style: a name or a number of :attr:`names`, or weights by name that mix several; default the first.
+            style: a name or a number of :attr:`names`, or weights by name that mix several (only their ratios
+                count); default the first.
 
         Raises:
             ImpastoError: an unknown style, or a photo too large for this machine's memory.
@@ -62,15 +63,19 @@ class Stylizer:
     def _array(self, pixels: NDArray[Any], mix: Floats) -> NDArray[Any]:
         if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
             raise ValueError(f"a photo as an array has shape (H, W, 3), not {pixels.shape}")
+        self._check_memory(*pixels.shape[:2])
         largest = np.iinfo(pixels.dtype).max
         planes = pixels.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(largest)
         stylized = self._planes(planes, mix)
         return np.ascontiguousarray(np.rint(stylized[0] * largest).astype(pixels.dtype).transpose(1, 2, 0))
 
     def _pil(self, photo: Image.Image, mix: Floats) -> Image.Image:
-        result = Image.fromarray(self._array(_rgb(photo), mix))
-        if photo.has_transparency_data:
-            result.putalpha(photo.convert("RGBA").getchannel("A"))
+        upright = ImageOps.exif_transpose(photo)
+        result = Image.fromarray(self._array(_rgb(upright), mix))
+        if upright.has_transparency_data:
+            result.putalpha(upright.convert("RGBA").getchannel("A"))
+        if "icc_profile" in photo.info and photo.mode in ("RGB", "RGBA", "P"):
+            result.info["icc_profile"] = photo.info["icc_profile"]
         return result
 
     def _tensor(self, photo: Any, mix: Floats) -> Any:
@@ -102,14 +107,19 @@ class Stylizer:
         weights = np.zeros((1, len(self.names)), dtype=np.float32)
         wanted = style if isinstance(style, Mapping) else {0 if style is None else style: 1.0}
         for name, weight in wanted.items():
+            if not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
+                raise ImpastoError(f"the weight of style {name!r} is {weight!r}; it must be a number from 0 on")
             weights[0, self._index(name)] += weight
+        if not weights.any():
+            raise ImpastoError("a mix of styles needs at least one with a weight above 0")
+        weights /= weights.sum()
         return weights
 
     def _index(self, style: str | int) -> int:
         if style in self.names:
             return self.names.index(style)
-        if isinstance(style, int) and 0 <= style < len(self.names):
-            return style
+        if isinstance(style, int | np.integer) and 0 <= style < len(self.names):
+            return int(style)
         raise ImpastoError(f"this style file has no style {style!r}; it has {', '.join(self.names)}")
 
 

@@ -23,14 +23,16 @@ class TorchBackend:
 
     def __init__(self, style: Style, device: Device = "auto") -> None:
         self.device = torch.device(choose_device(device))
-        self.network = TransformerNet(style.network).eval().requires_grad_(False)
+        # Without memory of its own until the weights are known to fit: a file may claim any architecture.
+        with torch.device("meta"):
+            self.network = TransformerNet(style.network).eval()
         try:
             tensors = {name: torch.from_numpy(np.array(value)) for name, value in style.tensors.items()}
-            self.network.load_state_dict(tensors)
+            self.network.load_state_dict(tensors, assign=True)
         except RuntimeError as error:
             first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
             raise ImpastoError(f"the style file's weights do not fit its network: {first}") from error
-        self.network.to(self.device)
+        self.network.requires_grad_(False).to(self.device)
 
     def __call__(self, photos: Floats, mix: Floats) -> Floats:
         with torch.inference_mode():

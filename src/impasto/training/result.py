@@ -13,6 +13,7 @@ from torch import Tensor
 from impasto.config import NetworkConfig
 from impasto.core.transformer import TransformerNet
 from impasto.files.style_file import Style
+from impasto.training.trainer import NotFiniteError
 
 PROBE_HEIGHT, PROBE_WIDTH = 40, 52
 
@@ -20,7 +21,11 @@ PROBE_HEIGHT, PROBE_WIDTH = 40, 52
 def make_style(
     network: NetworkConfig, weights: Mapping[str, Tensor], names: Sequence[str], provenance: Mapping[str, Any]
 ) -> Style:
-    """The style of trained `weights` (by parameter name), with the float32 answer to the probe photo."""
+    """The style of trained `weights` (by parameter name), with the float32 answer to the probe photo.
+
+    Raises:
+        NotFiniteError: the network gives no finite image.
+    """
     tensors = {name: value.detach().float().cpu().contiguous().numpy() for name, value in weights.items()}
     photo = probe_photo()
     model = TransformerNet(network).eval()
@@ -28,6 +33,8 @@ def make_style(
     with torch.inference_mode():
         pixels = torch.from_numpy(photo.transpose(0, 3, 1, 2).copy()).float() / 255
         answer = model(pixels).numpy()
+    if not np.isfinite(answer).all():
+        raise NotFiniteError("the stylized image became infinite or NaN")
     return Style(network, tuple(names), tensors, provenance, photo, answer)
 
 

@@ -101,8 +101,10 @@ class Run:
             listeners = [*([tensorboard_listener(folder.path)] if tensorboard else []), listener]
             try:
                 self._loop(folder, figure, listeners, stop)
+                path = None if stop.requested else self._finish()
             except trainer.NotFiniteError as error:
                 # The checkpoint on disk may be older; these are the last weights that gave finite losses.
+                self.state.restore_last_good()
                 raise ImpastoError(
                     f"{error}; the training ended there, its last good state is in {self._finish()}. "
                     "Try a smaller --learning-rate, or --clip-gradients 1"
@@ -111,12 +113,12 @@ class Run:
                 folder.save_checkpoint(self.state, self.photos.broken)
                 raise ImpastoError(f"{error}. All is saved; then go on with: {self._resume_command(folder)}") from error
             folder.save_checkpoint(self.state, self.photos.broken)
-            if stop.requested:
+            if path is None:
                 raise TrainingStopped(
                     f"stopped at iteration {self.state.iteration}, all is saved; "
                     f"go on with: {self._resume_command(folder)}"
                 )
-            return self._finish()
+            return path
 
     @staticmethod
     def _resume_command(folder: RunFolder) -> str:
