@@ -25,17 +25,17 @@ class ConditionalInstanceNorm(nn.Module):
     def forward(self, x: Tensor, mix: Tensor) -> Tensor:
         """Normalizes `x` (B, C, H, W) with the style weights `mix` (B, styles)."""
         batch, channels, height, width = x.shape
+        scale, offset = mix @ self.scale, mix @ self.offset  # (B, C)
+        if x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous():
+            # Image by image, since what follows would transpose all pixels there and back.
+            return torch.cat([_batch_norm(*image) for image in zip(x.chunk(batch), scale, offset, strict=True)])
         # Batch norm of one image with B·C channels is instance norm with an affine part per image, in one pass.
-        flat = F.batch_norm(
-            x.reshape(1, batch * channels, height, width),
-            None,
-            None,
-            weight=(mix @ self.scale).flatten(),
-            bias=(mix @ self.offset).flatten(),
-            training=True,
-            eps=EPSILON,
-        )
+        flat = _batch_norm(x.reshape(1, batch * channels, height, width), scale.flatten(), offset.flatten())
         return flat.view(batch, channels, height, width)
+
+
+def _batch_norm(image: Tensor, scale: Tensor, offset: Tensor) -> Tensor:
+    return F.batch_norm(image, None, None, scale, offset, training=True, eps=EPSILON)
 
 
 def style_mix(style: int | Tensor, batch: int, styles: int, like: Tensor) -> Tensor:
