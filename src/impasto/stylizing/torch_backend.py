@@ -13,7 +13,7 @@ from impasto.files.style_file import Style
 from impasto.stylizing.backends import Floats
 
 BYTES_PER_PIXEL_AND_CHANNEL = 32
-"""Peak of the eager network per pixel and channel of its first layer: 22 measured with zero padding, 31 with reflection."""
+"""Peak of the eager network per pixel and channel of its first layer: measured 22 with zero padding, 31 reflecting."""
 
 
 class TorchBackend:
