@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import impasto as package
-from conftest import Command
 from impasto import workflows
 from impasto.files import style_file
+from support import Command
 
 
 def checkerboard(pixels: NDArray[np.uint8]) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from conftest import Command, photo
+from support import Command, photo
 
 Refused = Callable[..., str]
 

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file
 
-from conftest import Command, photo
+from support import Command, photo
 
 Refused = Callable[..., str]
 

@@ -8,7 +8,7 @@ from statistics import fmean
 
 import pytest
 
-from conftest import Command
+from support import Command
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 WEIGHTS = SHARED / "loss" / "squeezenet1_0_imagenet.safetensors"

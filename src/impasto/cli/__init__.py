@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 from impasto.cli.progress import console, error_console
 from impasto.errors import ImpastoError
@@ -26,6 +26,7 @@ app = App(
     version=__version__,
     console=console,
     error_console=error_console,
+    default_parameter=Parameter(negative=()),
     suppress_keyboard_interrupt=False,
     exit_on_error=False,
     print_error=False,

@@ -24,11 +24,16 @@ def _option_fields() -> list[tuple[str, Any, Any]]:
     for name, (owner, item) in options().items():
         if not item.metadata.get("cli", True):
             continue
+        annotation = typing.get_type_hints(owner)[name]
         default = "" if item.default in (None, ()) else f" (default: {_shown(item.default)})"
         parameter = Parameter(
-            help=item.metadata["help"] + default, group=GROUPS[owner], show_default=False, consume_multiple=True
+            help=item.metadata["help"] + default,
+            group=GROUPS[owner],
+            show_default=False,
+            consume_multiple=True,
+            # What a configuration file turns on, an option can turn off.
+            negative=option_name(f"no_{name}") if annotation is bool else (),
         )
-        annotation = typing.get_type_hints(owner)[name]
         fields.append((name, Annotated[annotation | None, parameter], dataclasses.field(default=None)))
     return fields
 
@@ -82,7 +87,7 @@ def train(
     loss_weights
         File of the loss network's weights (default: the usual one, downloaded at first use).
     run_dir
-        Folder for curves, previews and checkpoints (default: runs/<painting>-<time>).
+        Folder for curves, previews and checkpoints (default: runs/PAINTING-TIME).
     resume
         Go on with the training in this run folder; needs no painting.
     overwrite
