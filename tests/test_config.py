@@ -53,7 +53,6 @@ def test_the_classic_recipe_is_the_source_example_to_the_letter() -> None:
         "blocks": 5,
         "padding": "zero",
         "output": "tanh",
-        "styles": 1,
         "loss_network": "vgg16",
         "content_layers": ("relu3_3",),
         "style_layers": VGG_LAYERS,
@@ -94,7 +93,9 @@ def test_layers_that_are_named_stay() -> None:
 
 def test_every_option_has_one_owner_a_sentence_and_its_own_name() -> None:
     owners = (TrainConfig, NetworkConfig, LossConfig)
-    names = [f.name for owner in owners for f in dataclasses.fields(owner) if f.name not in ("network", "loss")]
+    names = [
+        f.name for owner in owners for f in dataclasses.fields(owner) if f.name not in ("network", "loss", "styles")
+    ]
     assert len(names) == len(set(names))
     assert set(options()) == set(names)
     for name, (owner, item) in options().items():
@@ -214,7 +215,6 @@ def test_an_unknown_key_far_from_all_has_no_suggestion() -> None:
         ("look_scale", 1.5, "a list of 2 numbers"),
         ("look_scale", ["a", "b"], "."),
         ("width", 32.0, "a whole number"),
-        ("styles", "one", "a whole number"),
     ],
 )
 def test_a_value_of_another_type_is_named(name: str, value: Any, wanted: str) -> None:
@@ -243,7 +243,6 @@ def test_a_whole_number_too_large_for_a_float_is_refused() -> None:
         ("workers", -1, 256),
         ("width", 1, 512),
         ("blocks", 0, 64),
-        ("styles", 1, 4096),
         ("look_shift", 0, 32),
         ("content_weight", 0.0, None),
         ("style_weight", 0.0, None),
@@ -257,8 +256,7 @@ def test_ranges_end_where_they_say(name: str, low: float | None, high: float | N
             assert flatten(make_config({name: edge}))[name] == edge
             with pytest.raises(ImpastoError) as raised:
                 make_config({name: edge + step})
-            # styles is no option of the command line
-            assert (option_name(name) if name != "styles" else "styles") in str(raised.value)
+            assert option_name(name) in str(raised.value)
             assert str(edge + step) in str(raised.value)
 
 

@@ -44,7 +44,7 @@ BALANCED_WEIGHTS = (1.0, 10.0)
 
 
 SMALLEST_LOOK = 16
-"""Side in pixels of the smallest image whose deepest layer of any loss network still has pixels."""
+"""Side in pixels of the smallest image of which the usual layers of every loss network see something."""
 
 
 def doc(default: Any, text: str) -> Any:
@@ -72,7 +72,8 @@ class NetworkConfig:
     blocks: int = doc(5, "Number of residual blocks.")
     padding: Padding = doc("zero", "What convolutions see beyond the border.")
     output: Literal["tanh", "linear"] = doc("tanh", "How the last layer becomes pixels: tanh, or linear and clamped.")
-    styles: int = field(default=1, metadata={"help": "Number of styles, a row of (scale, offset) each.", "cli": False})
+    styles: int = 1
+    """Number of styles, a row of (scale, offset) each; no option, since a training makes one."""
 
     def __post_init__(self) -> None:
         _check_choices(self)
@@ -178,8 +179,8 @@ class TrainConfig:
         smallest = int(self.loss.look_scale[0] * min(self.image_size, self.style_size)) - self.loss.look_shift
         require(
             smallest >= SMALLEST_LOOK,
-            f"with this --look-scale, --look-shift and --image-size the loss network sees {smallest} pixels; "
-            f"it needs {SMALLEST_LOOK}",
+            f"with this --look-scale, --look-shift, --image-size and --style-size the loss network sees {smallest} "
+            f"pixels; it needs {SMALLEST_LOOK}",
         )
 
 
@@ -220,6 +221,15 @@ def make_config(values: Mapping[str, Any], where: str = "the configuration") -> 
         parts[owner][name] = _coerce(typing.get_type_hints(owner)[name], value, name, where)
     network, loss = NetworkConfig(**parts[NetworkConfig]), LossConfig(**parts[LossConfig])
     return TrainConfig(**parts[TrainConfig], network=network, loss=loss)
+
+
+def make_network(values: Mapping[str, Any], where: str) -> NetworkConfig:
+    """A NetworkConfig as a style file holds it, the number of styles included. Raises ImpastoError as `make_config`."""
+    hints = typing.get_type_hints(NetworkConfig)
+    unknown = sorted(set(values) - set(hints))
+    if unknown:
+        raise ImpastoError(f"{where} has an unknown key {unknown[0]!r}")
+    return NetworkConfig(**{name: _coerce(hints[name], value, name, where) for name, value in values.items()})
 
 
 def flatten(config: TrainConfig) -> dict[str, Any]:

@@ -6,15 +6,15 @@ import hashlib
 import importlib.util
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from impasto.config import RECIPES, Device, make_config
 from impasto.errors import ImpastoError
-from impasto.files import images, style_file
-from impasto.stylizing.arrange import resized, side_by_side
+from impasto.files import atomic, images, style_file
+from impasto.stylizing.arrange import resized, resized_size, side_by_side
 from impasto.stylizing.backends import make_backend
 from impasto.stylizing.stylizer import Stylizer, WhichStyle
 
@@ -49,7 +49,8 @@ def style_path(style: AnyPath) -> Path:
     path = Path(style)
     if not path.is_file():
         what = f"{path} is a folder" if path.is_dir() else f"there is no style {str(style)!r}"
-        raise ImpastoError(f"{what}; name a style file (*{STYLE_SUFFIX}) or a bundled style: {', '.join(styles())}")
+        bundled = f" or a bundled style: {', '.join(styles())}" if styles() else ""
+        raise ImpastoError(f"{what}; name a style file (*{STYLE_SUFFIX}){bundled}")
     return path
 
 
@@ -78,7 +79,7 @@ class StylizeOptions:
     overwrite: bool = False
     """Whether files that exist may be replaced."""
     style: WhichStyle = None
-    """Which of a file's styles, by name or number; None the first."""
+    """Which of a file's styles, by name or number, or a mix; None the first."""
 
 
 def stylize_image(stylizer: Stylizer, photo: AnyPath, out: AnyPath, options: StylizeOptions | None = None) -> Path:
@@ -91,6 +92,8 @@ def stylize_image(stylizer: Stylizer, photo: AnyPath, out: AnyPath, options: Sty
     check_target(target, Path(photo), options.overwrite)
     picture = images.read(photo)
     if options.size is not None:
+        width, height = resized_size(picture, options.size)
+        stylizer.require_memory(height, width)
         picture = resized(picture, options.size)
     result = picture.with_pixels(stylizer(picture.pixels, options.style))
     if options.compare:
@@ -173,17 +176,15 @@ def train(
     config = make_config({**RECIPES[recipe], **options})
     source = Path(painting)
     target = Path(out) if out is not None else Path(source.stem + STYLE_SUFFIX)
-    if target.suffix != STYLE_SUFFIX:
-        raise ImpastoError(f"--out is {target}; a style file's name ends with {STYLE_SUFFIX}")
-    if target.exists() and not overwrite:
-        raise ImpastoError(f"will not overwrite {target}: it exists already; name another --out, or add --overwrite")
+    _check_style_target(target, overwrite)
     style_image = images.read_small(source, at_least=config.style_size)
     require_training_packages()
     from impasto.training.photos import square
-    from impasto.training.run import Run, settled
-    from impasto.training.run_folder import Job, RunFolder, default_run_dir
+    from impasto.training.run import Run
+    from impasto.training.run_folder import Job, RunFolder, new_run_dir
 
-    config = settled(config)
+    if run_dir is not None:
+        RunFolder.require_new(Path(run_dir))
     pixels = square(style_image, config.style_size, config.style_fit)
     folders = [photos] if isinstance(photos, str | os.PathLike) else list(photos)
     job = Job(
@@ -196,16 +197,16 @@ def train(
         loss_weights=None if loss_weights is None else str(Path(loss_weights).absolute()),
     )
     announce = announce or _ignore
-    path = Path(run_dir) if run_dir is not None else default_run_dir(job.painting)
-    RunFolder.require_new(path)
     run = Run(job, config, pixels, announce, on_download)
-    folder = RunFolder.create(path, job, config, pixels)
+    path = Path(run_dir) if run_dir is not None else new_run_dir(job.painting)
+    folder = RunFolder.create(path, run.job, config, pixels)
     announce(f"run folder: {folder.path}")
     return run.go(folder, on_progress or _ignore, live=live, tensorboard=tensorboard)
 
 
 def resume(
     run_dir: AnyPath,
+    out: AnyPath | None = None,
     *,
     live: bool = False,
     tensorboard: bool = False,
@@ -216,11 +217,13 @@ def resume(
 ) -> Path:
     """Goes on with the training in a run folder from its newest checkpoint; arguments as for :func:`train`.
 
+    `out` writes the style file to another place than the one named when the training began.
+
     Raises:
         ImpastoError: not a run folder, or an option that cannot change in the middle of a training.
     """
     require_training_packages()
-    from impasto.training.run import Run, settled
+    from impasto.training.run import Run
     from impasto.training.run_folder import RunFolder
 
     folder, job, saved, pixels = RunFolder.open(Path(run_dir))
@@ -230,9 +233,23 @@ def resume(
         raise ImpastoError(
             f"{fixed[0]} cannot change in the middle of a training; with --resume these can: {changeable}"
         )
-    config = settled(make_config({**saved, **options}, where=str(folder.path)))
+    config = make_config({**saved, **options}, where=str(folder.path))
+    if out is not None:
+        job = replace(job, out=str(Path(out).absolute()))
+    _check_style_target(Path(job.out), overwrite=True)
     run = Run(job, config, pixels, announce or _ignore, on_download)
     return run.go(folder, on_progress or _ignore, live=live, tensorboard=tensorboard)
+
+
+def _check_style_target(target: Path, overwrite: bool) -> None:
+    """What would make a training's last step fail is found before its first. Raises ImpastoError."""
+    if target.suffix != STYLE_SUFFIX:
+        raise ImpastoError(f"--out is {target}; a style file's name ends with {STYLE_SUFFIX}")
+    if target.is_dir():
+        raise ImpastoError(f"--out {target} is a folder; name a file")
+    if target.exists() and not overwrite:
+        raise ImpastoError(f"will not overwrite {target}: it exists already; name another --out, or add --overwrite")
+    atomic.check_writable(target)
 
 
 def require_training_packages() -> None:
@@ -258,6 +275,8 @@ def demo(folder: AnyPath) -> Iterator[Path]:
     """
     if importlib.util.find_spec("skimage") is None:
         raise ImpastoError("the demo needs scikit-image's sample photos: pip install 'impasto[train]'")
+    if not styles():
+        raise ImpastoError("this package came without styles; train one with: impasto train PAINTING --photos FOLDER")
     import skimage.data
 
     for style in styles():

@@ -95,11 +95,15 @@ BAD = {
     "style unknown": (["{picture}", "--style", "mona_lisa", "--out", "o.png"], "mona_lisa"),
     "style is text": (["{picture}", "--style", "{text}", "--out", "o.png"], "notes.txt"),
     "style truncated": (["{picture}", "--style", "{truncated}", "--out", "o.png"], "cut.safetensors"),
+    "style of another version": (["{picture}", "--style", "{newer}", "--out", "o.png"], "version 99"),
+    "out mistyped": (["{picture}", "--style", "{style}", "--out", "o.jpgg"], ".jpgg"),
+    "size beyond the memory": (["{picture}", "--style", "{style}", "--out", "o.png", "--size", "99999"], "GB"),
+    "out name too long": (["{picture}", "--style", "{style}", "--out", "o" * 300 + ".png"], "name"),
     "style is a folder": (["{picture}", "--style", "{empty}", "--out", "o.png"], "folder"),
     "style is a loss network": (["{picture}", "--style", "{weights}", "--out", "o.png"], "not a style file"),
     "out is the photo": (["{picture}", "--style", "{style}", "--out", "{picture}"], "the photo itself"),
     "out exists": (["{picture}", "--style", "{style}", "--out", "{other}"], "--overwrite"),
-    "out unknown suffix": (["{picture}", "--style", "{style}", "--out", "{text}"], "is a file"),
+    "out unknown suffix": (["{picture}", "--style", "{style}", "--out", "{text}"], ".txt is not known"),
     "many to one": (["{picture}", "{other}", "--style", "{style}", "--out", "o.png"], "folder"),
     "size": (["{picture}", "--style", "{style}", "--out", "o.png", "--size", "0"], "--size"),
     "quality": (["{picture}", "--style", "{style}", "--out", "o.jpg", "--quality", "200"], "quality"),
@@ -116,7 +120,10 @@ def test_bad_input_gets_one_clear_line(
     (tmp_path / "notes.txt").write_text("no image")
     photo(9).save(tmp_path / "other.png")
     (tmp_path / "cut.safetensors").write_bytes(trained.read_bytes()[:-1000])
+    newer = trained.read_bytes().replace(rb"\"version\": 1", rb"\"version\":99")
+    (tmp_path / "newer.safetensors").write_bytes(newer)
     names = {
+        "newer": tmp_path / "newer.safetensors",
         "style": trained,
         "picture": picture,
         "weights": loss_weights,

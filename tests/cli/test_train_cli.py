@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 import tomllib
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,19 +102,23 @@ def test_broken_photos_are_left_out_and_named(
 ) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()
-    for seed in range(24):
+    for seed in range(34):
         photo(seed).save(folder / f"{seed:02d}.jpg", quality=95)
     whole = (folder / "03.jpg").read_bytes()
     (folder / "03.jpg").write_bytes(whole[: len(whole) // 2])
     (folder / "04.png").write_bytes(b"")
+    header = b"IHDR" + (60_000).to_bytes(4, "big") * 2 + b"\x08\x02\0\0\0"
+    giant = len(header[4:]).to_bytes(4, "big") + header + zlib.crc32(header).to_bytes(4, "big")
+    (folder / "05.png").write_bytes(b"\x89PNG\r\n\x1a\n" + giant)
     out = tmp_path / "s.safetensors"
     done = impasto("train", painting, "--photos", folder, "--out", out, *small, "--epochs", "1", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "2 photos could not be read" in done.stdout
+    assert "3 photos could not be read" in done.stdout
     assert "03.jpg" in done.stdout
     assert "04.png" in done.stdout
+    assert "05.png: 60000×60000" in done.stdout
     (run,) = (tmp_path / "runs").iterdir()
-    assert len(losses(run)) == 5  # 23 photos, batches of 4
+    assert len(losses(run)) == 8  # 33 photos that can be read, batches of 4
 
 
 def test_max_iterations_ends_early_and_several_folders_count_together(
@@ -169,6 +175,29 @@ def test_photos_that_vanish_end_the_run_saved_and_it_goes_on_when_they_are_back(
     assert [entry["iteration"] for entry in losses(run)] == list(range(1, int(done) + 3))
 
 
+def test_a_second_training_in_the_same_folder_is_refused(
+    trained: Path, impasto: Command, tmp_path: Path, refused: Refused
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained.parent / "run", run)
+    with (run / "run.lock").open("ab") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        refused(impasto("train", "--resume", run), "another training is running")
+    assert len(losses(run)) == 6
+
+
+def test_resuming_with_other_loss_weights_is_refused(
+    trained: Path, impasto: Command, tmp_path: Path, refused: Refused
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained.parent / "run", run)
+    job = json.loads((run / "job.json").read_text())
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(Path(job["loss_weights"]).read_bytes() + b" ")
+    (run / "job.json").write_text(json.dumps({**job, "loss_weights": str(other)}))
+    refused(impasto("train", "--resume", run), "other weights", str(other))
+
+
 BAD = {
     "no painting": (["--photos", "{photos}"], "which painting"),
     "painting missing": (["nowhere.jpg", "--photos", "{photos}"], "nowhere.jpg"),
@@ -194,6 +223,10 @@ BAD = {
     "config type": (["{painting}", "--photos", "{photos}", "--config", "{wrong_type}"], "epochs"),
     "weights missing": (["{painting}", "--photos", "{photos}", "--loss-weights", "no.h5"], "no.h5"),
     "weights foreign": (["{painting}", "--photos", "{photos}", "--loss-weights", "{trained}"], "vgg16"),
+    "out is a folder": (["{painting}", "--photos", "{photos}", "--out", "{folder}"], "is a folder"),
+    "out cannot be written": (["{painting}", "--photos", "{photos}", "--out", "{text}/s.safetensors"], "cannot write"),
+    "run folder has other files": (["{painting}", "--photos", "{photos}", "--run-dir", "{broken}"], "not empty"),
+    "device": (["{painting}", "--photos", "{photos}", "--device", "cuda", "{small}"], "--device cuda"),
     "resume nothing": (["--resume", "{empty}"], "job.json"),
     "resume with painting": (["{painting}", "--resume", "{run}"], "PAINTING"),
     "resume with other numbers": (["--resume", "{run}", "--width", "8"], "width"),
@@ -211,7 +244,7 @@ def test_bad_input_gets_one_clear_line(
     tmp_path: Path,
     refused: Refused,
 ) -> None:
-    for folder in ("empty", "broken"):
+    for folder in ("empty", "broken", "folder.safetensors"):
         (tmp_path / folder).mkdir()
     for seed in range(8):
         photo(seed).save(tmp_path / "broken" / f"{seed}.png")
@@ -225,6 +258,7 @@ def test_bad_input_gets_one_clear_line(
         "trained": trained,
         "run": trained.parent / "run",
         "tmp": tmp_path,
+        "folder": tmp_path / "folder.safetensors",
         "text": tmp_path / "notes.txt",
         **{name: tmp_path / name for name in ("empty", "broken")},
         **{name: tmp_path / f"{name}.toml" for name in ("wrong_key", "wrong_type")},
@@ -236,7 +270,7 @@ def test_bad_input_gets_one_clear_line(
     assert len(line) < 600
     assert trained.read_bytes() == before
     assert not (tmp_path / "runs").exists()
-    assert not list(tmp_path.glob("*.safetensors"))
+    assert [path.name for path in tmp_path.glob("*.safetensors")] == ["folder.safetensors"]
 
 
 def test_without_weights_and_network_it_says_what_to_fetch_and_where_to_put_it(

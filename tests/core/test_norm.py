@@ -44,3 +44,14 @@ def test_gradients_are_right(layout: str) -> None:
     norm, x = module(), photos(layout).requires_grad_()
     mix = torch.tensor([[1.0, 0.0], [0.25, 0.75]], dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(norm, (x, mix))
+
+
+def test_rows_keep_their_precision_under_autocast() -> None:
+    norm = ConditionalInstanceNorm(4, 1)
+    with torch.no_grad():
+        norm.scale.copy_(torch.tensor([[1.0, 1.001, 1.002, 1.003]]))
+    x = torch.rand(1, 4, 8, 8, generator=torch.Generator().manual_seed(3))
+    with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+        result = norm(x, torch.ones(1, 1))
+    deviation = (result.var(dim=(0, 2, 3), correction=0) / (1 - EPSILON / x.var(dim=(0, 2, 3), correction=0))).sqrt()
+    np.testing.assert_allclose(deviation.numpy(), [1.0, 1.001, 1.002, 1.003], atol=2e-4)

@@ -12,6 +12,7 @@ import torch
 from impasto.config import NetworkConfig, TrainConfig
 from impasto.core.transformer import TransformerNet
 from impasto.errors import ImpastoError
+from impasto.training.photos import Photos
 from impasto.training.run_folder import CHECKPOINTS, RunFolder, next_preview, to_pixels
 from impasto.training.trainer import TrainState
 
@@ -25,9 +26,14 @@ def state(iteration: int) -> TrainState:
     return made
 
 
-def loaded(folder: RunFolder) -> tuple[TrainState, dict[str, str]]:
-    into = state(0)
-    return into, folder.load_checkpoint(into)
+def photos() -> Photos:
+    return Photos([Path("a.jpg"), Path("b.jpg")], CONFIG)
+
+
+def loaded(folder: RunFolder) -> tuple[TrainState, Photos]:
+    into, found = state(0), photos()
+    assert folder.load_checkpoint(into, found)
+    return into, found
 
 
 def test_previews_come_closer_together_at_first_and_never_twice() -> None:
@@ -41,25 +47,41 @@ def test_previews_come_closer_together_at_first_and_never_twice() -> None:
 
 
 def test_a_checkpoint_gives_everything_back(tmp_path: Path) -> None:
-    folder, saved = RunFolder(tmp_path), state(7)
-    folder.save_checkpoint(saved, {"a.jpg": "broken"})
-    got, broken = loaded(folder)
-    assert broken == {"a.jpg": "broken"}
+    folder, saved, known = RunFolder(tmp_path), state(7), photos()
+    known.broken.update({"a.jpg": "broken", "gone.jpg": "broken too, and removed since"})
+    folder.save_checkpoint(saved, known)
+    got, found = loaded(folder)
+    assert found.broken == {"a.jpg": "broken"}
     assert (got.iteration, got.epoch, got.position, got.elapsed) == (7, 1, 12, 3.5)
     for ours, theirs in zip(got.parameters() + got.average, saved.parameters() + saved.average, strict=True):
         assert torch.equal(ours, theirs)
 
 
+def test_other_photos_than_before_are_noticed(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.save_checkpoint(state(1), photos())
+    assert not folder.load_checkpoint(state(0), Photos([Path("a.jpg"), Path("c.jpg")], CONFIG))
+
+
+def test_a_folder_that_is_not_empty_is_never_taken_for_a_run(tmp_path: Path) -> None:
+    RunFolder.require_new(tmp_path / "new")
+    RunFolder.require_new(tmp_path)
+    (tmp_path / "config.toml").write_text("mine")
+    with pytest.raises(ImpastoError, match="not empty"):
+        RunFolder.require_new(tmp_path)
+
+
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "empty"])
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path: Path, damage: str) -> None:
     folder = RunFolder(tmp_path)
-    folder.save_checkpoint(state(1), {})
-    folder.save_checkpoint(state(2), {})
+    folder.save_checkpoint(state(1), photos())
+    folder.save_checkpoint(state(2), photos())
     newest = tmp_path / CHECKPOINTS[0]
     data = bytearray(newest.read_bytes())
     data[len(data) // 2] ^= 1
     newest.write_bytes({"truncated": data[: len(data) // 2], "flipped": data, "empty": b""}[damage])
     assert loaded(folder)[0].iteration == 1
+    assert not newest.exists()  # else the next save would put it in the place of the whole one
     (tmp_path / CHECKPOINTS[1]).write_bytes(b"gone too")
     with pytest.raises(ImpastoError, match="damaged"):
         loaded(folder)

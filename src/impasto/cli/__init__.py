@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 from cyclopts import App, CycloptsError, Parameter
@@ -38,12 +39,18 @@ for name, text in COMMANDS.items():
 
 def main() -> None:
     """Runs the command line; exit codes: 0 done, 2 bad input, 130 stopped by Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # file names may be anything
     try:
         app()
     except ImpastoError as error:
         fail(str(error), 2)
     except CycloptsError as error:
         fail(" ".join(str(error).split()), 2)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        fail(f"{where}{error.strerror or error}", 2)
     except KeyboardInterrupt as error:
         fail(str(error) or "stopped", 130)
 

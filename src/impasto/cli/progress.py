@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -18,6 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.text import Text
 
 from impasto.files.download import Progress as DownloadProgress
 from impasto.files.download import Report, size_text
@@ -37,18 +38,17 @@ class TrainingBar:
     """A bar on a terminal; where the output is a file, a line every half minute."""
 
     def __init__(self) -> None:
-        self._progress = Progress(
+        self._progress = _TwoLines(
             TextColumn("{task.fields[place]}"),
             BarColumn(bar_width=None),
             TextColumn("{task.percentage:3.0f} %"),
-            TextColumn("{task.fields[losses]}"),
-            TextColumn("{task.fields[times]}"),
+            TextColumn("{task.fields[left]}"),
             console=console,
             auto_refresh=False,
             transient=True,
             disable=not console.is_terminal,
         )
-        self._task = self._progress.add_task("", total=1.0, place="reading the photos", losses="", times="")
+        self._task = self._progress.add_task("", total=1.0, place="reading the photos", left="", details="")
         self._line_at = -SECONDS_BETWEEN_LINES
         self._last: TrainProgress | None = None
 
@@ -68,31 +68,39 @@ class TrainingBar:
         """Shows what a download reports that the training has to wait for."""
         share = progress.done / progress.total if progress.total else 0.0
         place = f"{PHASES[progress.phase]} {progress.name}"
-        self._progress.update(self._task, completed=share, place=place, losses=size_text(progress.done))
+        self._progress.update(self._task, completed=share, place=place, left=size_text(progress.done))
         self._progress.refresh()
 
     def __call__(self, progress: TrainProgress) -> None:
         self._last = progress
         if console.is_terminal:
-            place, losses, times = describe(progress)
-            self._progress.update(self._task, completed=progress.done, place=place, losses=losses, times=times)
+            place, details, left = describe(progress)
+            self._progress.update(self._task, completed=progress.done, place=place, left=left, details=details)
             self._progress.refresh()
         elif time.monotonic() - self._line_at >= SECONDS_BETWEEN_LINES:
             self._line(progress)
 
     def _line(self, progress: TrainProgress) -> None:
         self._line_at = time.monotonic()
-        place, losses, times = describe(progress)
-        console.print(f"{place}  {100 * progress.done:.0f} %  {losses}  {times}")
+        place, details, left = describe(progress)
+        console.print(f"{place}  {100 * progress.done:.0f} %  {left}  {details}")
 
 
 def describe(progress: TrainProgress) -> tuple[str, str, str]:
-    """Where the training is, its losses, its pace and times."""
+    """Where the training is; its losses, pace and age; what is left."""
     place = f"epoch {progress.epoch}/{progress.epochs} iteration {progress.iteration}/{progress.iterations}"
     losses = f"loss {progress.total_loss:.4g} content {progress.content_loss:.4g} style {progress.style_loss:.4g}"
-    pace = f"{progress.photos_per_second:.2f} photos/s"
-    times = f"{pace}  {clock(progress.elapsed)} elapsed  {clock(progress.remaining)} left"
-    return place, losses, times
+    details = f"{losses}  {progress.photos_per_second:.2f} photos/s  {clock(progress.elapsed)} elapsed"
+    return place, details, f"{clock(progress.remaining)} left"
+
+
+class _TwoLines(Progress):
+    """The bar, and below it what would leave it no room on a terminal of 80 columns."""
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        yield self.make_tasks_table(self.tasks)
+        for task in self.tasks:
+            yield Text(task.fields["details"], no_wrap=True, overflow="ellipsis")
 
 
 @contextmanager

@@ -39,7 +39,7 @@ def stylize(
     quality
         Quality of JPEG and WebP, 1 to 100.
     which
-        Which style of a file with several (default: the first).
+        Which style of a file with several, by name or number (default: 0, the first).
     device
         auto, cpu, cuda or mps.
     overwrite
@@ -50,10 +50,13 @@ def stylize(
     found = images.find(photos)
     if not found:
         raise ImpastoError(f"no photos in {', '.join(map(str, photos))}")
+    if out.suffix and not out.is_dir() and not any(photo.is_dir() for photo in photos):
+        images.check_writable_suffix(out)
     to_file = out.suffix.lower() in images.FORMATS and not out.is_dir()
     if to_file and (len(found) > 1 or photos[0].is_dir()):
         raise ImpastoError(f"--out {out} is one file, and there are {len(found)} photos; name a folder")
-    options = workflows.StylizeOptions(size, compare, quality, overwrite, which)
+    number = int(which) if which is not None and which.isdecimal() else which
+    options = workflows.StylizeOptions(size, compare, quality, overwrite, number)
     targets = [out] if to_file else workflows.targets_in(out, found, photos)
     for photo, target in zip(found, targets, strict=True):
         workflows.check_target(target, photo, overwrite)

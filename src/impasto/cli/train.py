@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import tomllib
 import typing
 from pathlib import Path
@@ -22,8 +23,6 @@ def _option_fields() -> list[tuple[str, Any, Any]]:
     """Every option of the configuration as an optional one: what is not given comes from the file or the recipe."""
     fields = []
     for name, (owner, item) in options().items():
-        if not item.metadata.get("cli", True):
-            continue
         annotation = typing.get_type_hints(owner)[name]
         default = "" if item.default in (None, ()) else f" (default: {_shown(item.default)})"
         parameter = Parameter(
@@ -109,7 +108,6 @@ def train(
         if resume is not None:
             fixed = {
                 "--photos": photos,
-                "--out": out,
                 "--config": config,
                 "--loss-weights": loss_weights,
                 "PAINTING": painting,
@@ -117,7 +115,7 @@ def train(
             for what, value in fixed.items():
                 if value is not None:
                     raise ImpastoError(f"{what} is known to the run in {resume}; leave it out with --resume")
-            path = workflows.resume(resume, **common, **given)
+            path = workflows.resume(resume, out, **common, **given)
         else:
             if painting is None:
                 raise ImpastoError("which painting? Use: impasto train PAINTING --photos FOLDER")
@@ -139,7 +137,8 @@ def train(
                 **common,
                 **values,
             )
-    console.print(f"{path} is ready; try it: impasto stylize PHOTO --style {path} --out painted.jpg")
+    quoted = shlex.quote(str(path))
+    console.print(f"{path} is ready; try it: impasto stylize PHOTO --style {quoted} --out painted.jpg")
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from impasto.errors import ImpastoError
@@ -37,6 +37,16 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise ImpastoError(f"cannot write {target}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Raises ImpastoError when no file can be written to `path`; leaves nothing but its folder."""
+    with suppress(_CheckedError), replacing(path):
+        raise _CheckedError
+
+
+class _CheckedError(Exception):
+    """Leaves `replacing` before it renames."""
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:

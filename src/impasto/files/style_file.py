@@ -20,7 +20,7 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from impasto.config import NetworkConfig, make_config
+from impasto.config import NetworkConfig, make_network
 from impasto.errors import ImpastoError
 from impasto.files import atomic
 
@@ -65,7 +65,7 @@ def save(path: str | os.PathLike[str], style: Style) -> None:
     tensors |= {PROBE_PHOTO: style.probe_photo, PROBE_STYLIZED: style.probe_stylized}
     # safetensors writes the memory as it lies, views garbled.
     tensors = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
-    data = safetensors.numpy.save(tensors, {METADATA_KEY: json.dumps(header, ensure_ascii=False, sort_keys=True)})
+    data = safetensors.numpy.save(tensors, {METADATA_KEY: json.dumps(header, sort_keys=True)})
     atomic.write_bytes(path, data)
 
 
@@ -83,15 +83,17 @@ def load(path: str | os.PathLike[str]) -> Style:
         if version != FORMAT_VERSION:
             raise ImpastoError(
                 f"{file} is a style file of version {version}, and this impasto reads version {FORMAT_VERSION}; "
-                "update with: pip install --upgrade impasto"
+                "use the impasto that it was made with, or a newer one"
             )
-        network = make_config(dict(header["network"]), str(file)).network
+        network = make_network(header["network"], str(file))
         names, provenance = header["names"], header["provenance"]
         probe_photo, probe_stylized = tensors.pop(PROBE_PHOTO), tensors.pop(PROBE_STYLIZED)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _broken(file, f"its header is incomplete ({error})") from error
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise _broken(file, f"its style names are {names!r}")
+    if not isinstance(provenance, dict) or not isinstance(provenance.get("options", {}), dict):
+        raise _broken(file, "its provenance is no table")
     if not _is_probe(probe_photo, probe_stylized):
         raise _broken(file, "its probe is no photo with its answer")
     style = Style(network, tuple(names), tensors, provenance, probe_photo, probe_stylized)

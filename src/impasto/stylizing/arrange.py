@@ -17,12 +17,17 @@ LARGEST_SIDE = 100_000
 
 def resized(picture: Picture, longer_side: int) -> Picture:
     """`picture` with its longer side at `longer_side` pixels and its shape kept. Raises ImpastoError out of range."""
+    size = resized_size(picture, longer_side)
+    alpha = None if picture.alpha is None else resize_samples(picture.alpha[..., None], size)[..., 0]
+    return replace(picture, pixels=resize_samples(picture.pixels, size), alpha=alpha)
+
+
+def resized_size(picture: Picture, longer_side: int) -> tuple[int, int]:
+    """(width, height) of `picture` with that longer side. Raises ImpastoError out of range."""
     if not 1 <= longer_side <= LARGEST_SIDE:
         raise ImpastoError(f"--size is {longer_side}; it must lie between 1 and {LARGEST_SIDE} pixels")
     factor = longer_side / max(picture.width, picture.height)
-    size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
-    alpha = None if picture.alpha is None else resize_samples(picture.alpha[..., None], size)[..., 0]
-    return replace(picture, pixels=resize_samples(picture.pixels, size), alpha=alpha)
+    return max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
 
 
 def resize_samples(samples: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:

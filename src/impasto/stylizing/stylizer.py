@@ -63,7 +63,7 @@ class Stylizer:
     def _array(self, pixels: NDArray[Any], mix: Floats) -> NDArray[Any]:
         if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
             raise ValueError(f"a photo as an array has shape (H, W, 3), not {pixels.shape}")
-        self._check_memory(*pixels.shape[:2])
+        self.require_memory(*pixels.shape[:2])
         largest = np.iinfo(pixels.dtype).max
         planes = pixels.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(largest)
         stylized = self._planes(planes, mix)
@@ -88,13 +88,14 @@ class Stylizer:
         batch = photos[None] if photos.ndim == 3 else photos
         if batch.ndim != 4 or batch.shape[1] != 3 or 0 in batch.shape:
             raise ValueError(f"photos have shape (B, 3, H, W) or (3, H, W), not {photos.shape}")
-        self._check_memory(*batch.shape[2:])
+        self.require_memory(*batch.shape[2:])
         # One by one: instance norm sees each by itself anyway, and the memory stays that of one.
         stylized = np.concatenate([self.backend(one[None].astype(np.float32), mix) for one in batch])
         stylized = stylized.clip(0, 1)
         return stylized[0] if photos.ndim == 3 else stylized
 
-    def _check_memory(self, height: int, width: int) -> None:
+    def require_memory(self, height: int, width: int) -> None:
+        """Raises ImpastoError when a photo of this size needs more memory than is free."""
         needed, free = self.backend.working_memory(height, width), free_memory()
         if free is not None and needed > free:
             side = int(max(height, width) * (free / needed) ** 0.5)
@@ -107,7 +108,7 @@ class Stylizer:
         weights = np.zeros((1, len(self.names)), dtype=np.float32)
         wanted = style if isinstance(style, Mapping) else {0 if style is None else style: 1.0}
         for name, weight in wanted.items():
-            if not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
+            if not isinstance(weight, int | float | np.number) or not 0 <= float(weight) < float("inf"):
                 raise ImpastoError(f"the weight of style {name!r} is {weight!r}; it must be a number from 0 on")
             weights[0, self._index(name)] += weight
         if not weights.any():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +27,8 @@ SAMPLE = 512
 TOLERATED_SHARE = 0.1
 MAX_WORKERS = 8
 FEW_PHOTOS = 500
+JOB = "job.json"
+"""The file that tells a run folder, whose pictures are no photos."""
 
 
 def square(pixels: NDArray[np.uint8], size: int, fit: str) -> NDArray[np.uint8]:
@@ -113,15 +117,17 @@ class Photos:
         Raises:
             ImpastoError: fewer photos than a batch, or more than a tenth of a sample broken.
         """
-        paths = images.find([Path(folder) for folder in folders])
+        paths = without_run_folders(images.find([Path(folder) for folder in folders]))
+        found = len(paths)
         if config.fraction < 1:
             chosen = torch.randperm(len(paths), generator=_generator(config.seed, -1))
             paths = [paths[i] for i in sorted(chosen[: round(len(paths) * config.fraction)].tolist())]
         photos = cls(paths, config)
         where = ", ".join(str(folder) for folder in folders)
         if len(paths) < config.batch_size:
+            used = f", of which --fraction leaves {len(paths)}" if len(paths) < found else ""
             raise ImpastoError(
-                f"found {len(paths)} photos in {where}, and a batch needs {config.batch_size}; "
+                f"found {found} photos in {where}{used}, and a batch needs {config.batch_size}; "
                 "name a folder with more photos, or a smaller --batch-size"
             )
         photos._check_sample()
@@ -143,11 +149,18 @@ class Photos:
         places: list[int] = []
         for chunk in self._chunks(order, range(position, len(order)), size):
             self.note_broken(chunk.broken)
+            for place in chunk.places if self.broken else ():
+                self.broken.pop(str(self.paths[order[place]]), None)  # mended since
             photos = torch.cat([photos, chunk.photos]) if places else chunk.photos
             places += chunk.places
             while len(places) >= size:
                 yield PhotoBatch(photos[:size], places[size - 1] + 1)
                 photos, places = photos[size:], places[size:]
+
+    @property
+    def digest(self) -> str:
+        """Tells one list of photos from another."""
+        return hashlib.sha256(b"\0".join(os.fsencode(path) for path in self.paths)).hexdigest()
 
     def note_broken(self, broken: dict[str, str]) -> None:
         """Remembers photos that could not be read. Raises ImpastoError when they are more than a tenth."""
@@ -180,6 +193,16 @@ class Photos:
             worker_init_fn=_start_worker if workers else None,
         )
         yield from loader
+
+
+def without_run_folders(paths: Sequence[Path]) -> list[Path]:
+    """The paths but those in a run folder or its sub-folders, where earlier trainings left their pictures."""
+
+    @cache
+    def is_of_a_run(folder: Path) -> bool:
+        return (folder / JOB).exists() or (folder.parent / JOB).exists()
+
+    return [path for path in paths if not is_of_a_run(path.parent)]
 
 
 def choose_workers(workers: int) -> int:

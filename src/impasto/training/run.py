@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
+import hashlib
 import signal
 import threading
 import time
@@ -23,12 +23,13 @@ from impasto.core.transformer import TransformerNet
 from impasto.errors import ImpastoError
 from impasto.files import style_file
 from impasto.files.download import Report
+from impasto.files.weights import obtain
 from impasto.training import trainer
 from impasto.training.figure import ProgressFigure
 from impasto.training.loss_weights import load_loss_network
 from impasto.training.photos import FEW_PHOTOS, Photos, read_photo, to_float, to_tensor
 from impasto.training.result import make_style
-from impasto.training.run_folder import FIGURE, Job, RunFolder, next_preview, to_pixels
+from impasto.training.run_folder import FIGURE, Job, RunFolder, next_preview, resume_command, to_pixels
 from impasto.training.trainer import TrainProgress, TrainState
 from impasto.version import __version__
 
@@ -48,6 +49,27 @@ def settled(config: TrainConfig) -> TrainConfig:
     return replace(config, device=device, precision=trainer.choose_precision(config.precision, device))
 
 
+def with_weights(job: Job, network: str, on_download: Report | None, announce: Announce) -> Job:
+    """`job` with the file of the loss network's weights: the one it names, or the usual one, downloaded if need be.
+
+    Raises:
+        ImpastoError: no such file, or a training that is to go on began with other weights.
+    """
+    path = Path(job.loss_weights) if job.loss_weights else obtain(network, on_download, announce).path
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ImpastoError(f"cannot read the weights {path}: {error.strerror or error}") from error
+    if job.loss_weights_sha256 not in ("", digest):
+        raise ImpastoError(f"{path} holds other weights than those that this training began with; put those back")
+    return replace(job, loss_weights=str(path.absolute()), loss_weights_sha256=digest)
+
+
+def one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300].rstrip(".") or type(error).__name__
+
+
 class Run:
     """A training that is assembled but has not begun.
 
@@ -63,13 +85,17 @@ class Run:
         on_download: Report | None = None,
     ) -> None:
         """`painting` is the style image, uint8 (H, W, 3). Raises ImpastoError for bad photos, weights or layers."""
-        self.job, self.config, self.announce = job, config, announce
+        self.config = config = settled(config)
+        self.announce = announce
         self.photos = Photos.find(job.photos, config)
         if self.photos.usable < FEW_PHOTOS:
             announce(f"only {self.photos.usable} photos: with fewer than {FEW_PHOTOS} a style generalizes less well")
-        weights = None if job.loss_weights is None else Path(job.loss_weights)
+        self.job = with_weights(job, config.loss.loss_network, on_download, announce)
         network = load_loss_network(
-            config.loss.loss_network, weights, config.loss.loss_normalization, progress=on_download, announce=announce
+            config.loss.loss_network,
+            Path(self.job.loss_weights or ""),
+            config.loss.loss_normalization,
+            announce=announce,
         )
         self.fabric = trainer.make_fabric(config.device, config.precision)
         torch.manual_seed(config.seed)
@@ -87,21 +113,23 @@ class Run:
 
         Raises:
             TrainingStopped: Ctrl-C or SIGTERM; a checkpoint was saved.
-            ImpastoError: the losses stopped being finite, or the photos or the disk failed.
+            ImpastoError: the losses stopped being finite, the photos, the disk or the memory failed, or another
+                training is running in the folder.
         """
-        with StopRequest() as stop:
-            self.photos.broken.update(folder.load_checkpoint(self.state))
+        with folder.alone(), StopRequest() as stop:
+            same_photos = folder.load_checkpoint(self.state, self.photos)
             if self.state.iteration:
                 self.announce(f"going on from iteration {self.state.iteration}")
+            if not same_photos:
+                self.announce("the photos are not the same as before: from here on their order is another one")
             figure = ProgressFigure(folder.cut_losses(self.state.iteration), window=live)
             if live and not figure.has_window:
-                self.announce(
-                    "--live: no window can be opened here; the figure is drawn into the run folder all the same"
-                )
+                self.announce("--live: no window can be opened here; the figure is drawn into the run folder")
             listeners = [*([tensorboard_listener(folder.path)] if tensorboard else []), listener]
             try:
                 self._loop(folder, figure, listeners, stop)
                 path = None if stop.requested else self._finish()
+                folder.save_checkpoint(self.state, self.photos)
             except trainer.NotFiniteError as error:
                 # The checkpoint on disk may be older; these are the last weights that gave finite losses.
                 self.state.restore_last_good()
@@ -109,20 +137,30 @@ class Run:
                     f"{error}; the training ended there, its last good state is in {self._finish()}. "
                     "Try a smaller --learning-rate, or --clip-gradients 1"
                 ) from error
-            except ImpastoError as error:
-                folder.save_checkpoint(self.state, self.photos.broken)
-                raise ImpastoError(f"{error}. All is saved; then go on with: {self._resume_command(folder)}") from error
-            folder.save_checkpoint(self.state, self.photos.broken)
+            except (ImpastoError, OSError, RuntimeError, MemoryError) as error:
+                raise ImpastoError(f"{one_line(error)}. {self._try_to_save(folder)}") from error
+            finally:
+                self._name_broken_photos()
             if path is None:
                 raise TrainingStopped(
                     f"stopped at iteration {self.state.iteration}, all is saved; "
-                    f"go on with: {self._resume_command(folder)}"
+                    f"go on with: {resume_command(folder.path)}"
                 )
             return path
 
-    @staticmethod
-    def _resume_command(folder: RunFolder) -> str:
-        return f"impasto train --resume {shlex.quote(str(folder.path))}"
+    def _try_to_save(self, folder: RunFolder) -> str:
+        """Saves a checkpoint after something failed, and says whether that worked and how to go on."""
+        try:
+            folder.save_checkpoint(self.state, self.photos)
+            saved = "All is saved"
+        except (ImpastoError, OSError, RuntimeError):
+            saved = "Not even a checkpoint could be saved; the one before it is kept where it was written"
+        return f"{saved}; when that is mended, go on with: {resume_command(folder.path)}"
+
+    def _name_broken_photos(self) -> None:
+        if self.photos.broken:
+            named = "\n  ".join(self.photos.broken.values())
+            self.announce(f"{len(self.photos.broken)} photos could not be read and were left out:\n  {named}")
 
     def _loop(self, folder: RunFolder, figure: ProgressFigure, listeners: list[Listener], stop: StopRequest) -> None:
         """Trains to the end or to a request to stop."""
@@ -139,7 +177,7 @@ class Run:
             for listener in listeners:
                 listener(progress)
             if time.monotonic() - saved > 60 * self.config.checkpoint_minutes:
-                folder.save_checkpoint(self.state, self.photos.broken)
+                folder.save_checkpoint(self.state, self.photos)
                 saved = time.monotonic()
             if stop.requested:
                 break
@@ -163,13 +201,11 @@ class Run:
 
     def _finish(self) -> Path:
         job, config = self.job, self.config
-        if self.photos.broken:
-            named = "\n  ".join(self.photos.broken.values())
-            self.announce(f"{len(self.photos.broken)} photos could not be read and were left out:\n  {named}")
         provenance = {
             "painting": job.painting,
             "painting_sha256": job.painting_sha256,
             "recipe": job.recipe,
+            "loss_weights_sha256": job.loss_weights_sha256,
             "options": {name: value for name, value in flatten(config).items() if value is not None},
             "iterations": self.state.iteration,
             "photos": self.photos.usable,

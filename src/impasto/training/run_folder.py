@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import json
+import shlex
 import time
 import tomllib
-import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,11 +25,11 @@ from torch import Tensor
 from impasto import config as config_module
 from impasto.config import TrainConfig
 from impasto.errors import ImpastoError
-from impasto.files import atomic
+from impasto.files import atomic, lock
+from impasto.training.photos import JOB, Photos
 from impasto.training.trainer import TrainProgress, TrainState
 
 CONFIG = "config.toml"
-JOB = "job.json"
 PAINTING = "painting.png"
 LOSSES = "losses.jsonl"
 FIGURE = "progress.png"
@@ -52,7 +54,8 @@ class Job:
     """The style's name."""
     recipe: str
     loss_weights: str | None
-    """File of the loss network's weights, absolute, or None for the usual one."""
+    """File of the loss network's weights, absolute; None before the usual one was found."""
+    loss_weights_sha256: str = ""
 
 
 class RunFolder:
@@ -63,21 +66,34 @@ class RunFolder:
 
     @staticmethod
     def require_new(path: Path) -> None:
-        """Raises ImpastoError when `path` already holds a run."""
+        """Raises ImpastoError when `path` is anything but a new or an empty folder."""
         if (path / JOB).exists():
             raise ImpastoError(
-                f"{path} already holds a training; go on with: impasto train --resume {path}, or name another --run-dir"
+                f"{path} already holds a training; go on with: {resume_command(path)}, or name another --run-dir"
             )
+        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+            raise ImpastoError(f"--run-dir {path} is not empty; name a new folder, since files in it would be replaced")
 
     @classmethod
     def create(cls, path: Path, job: Job, config: TrainConfig, painting: NDArray[np.uint8]) -> RunFolder:
-        """A new run folder with what does not change during the run."""
+        """A new run folder with what does not change during the run. Raises ImpastoError as `require_new`."""
+        cls.require_new(path)
         folder = cls(path)
         values = {name: value for name, value in config_module.flatten(config).items() if value is not None}
+        atomic.write_bytes(path / JOB, json.dumps(vars(job), indent=2).encode())
         atomic.write_bytes(path / CONFIG, tomli_w.dumps(values).encode())
         atomic.write_bytes(path / PAINTING, encode_png(painting))
-        atomic.write_bytes(path / JOB, json.dumps(vars(job), indent=2, ensure_ascii=False).encode())
         return folder
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keeps other trainings out of the folder. Raises ImpastoError when one is in it already."""
+
+        def refuse() -> None:
+            raise ImpastoError(f"another training is running in {self.path}; wait for it, or stop it first")
+
+        with lock.alone(self.path / "run", refuse):
+            yield
 
     @classmethod
     def open(cls, path: Path) -> tuple[RunFolder, Job, dict[str, Any], NDArray[np.uint8]]:
@@ -100,40 +116,49 @@ class RunFolder:
     def write(self, name: str, data: bytes) -> None:
         atomic.write_bytes(self.path / name, data)
 
-    def save_checkpoint(self, state: TrainState, broken: Mapping[str, str]) -> None:
-        """Saves `state`; the checkpoint before is kept beside it."""
+    def save_checkpoint(self, state: TrainState, photos: Photos) -> None:
+        """Saves `state` and what is known of the photos; the checkpoint before is kept beside it."""
         buffer = io.BytesIO()
-        torch.save({"state": state.state_dict(), "broken": dict(broken)}, buffer)
+        saved = {"state": state.state_dict(), "broken": dict(photos.broken), "photos": photos.digest}
+        torch.save(saved, buffer)
         data = buffer.getvalue()
         newest, before = (self.path / name for name in CHECKPOINTS)
         if newest.exists():
             newest.replace(before)
         atomic.write_bytes(newest, hashlib.sha256(data).digest() + data)
 
-    def load_checkpoint(self, state: TrainState) -> dict[str, str]:
-        """Puts the newest whole checkpoint into `state`; the broken photos known then.
+    def load_checkpoint(self, state: TrainState, photos: Photos) -> bool:
+        """Puts the newest whole checkpoint into `state` and `photos`; whether the photos are those of then.
 
         A run that was stopped before its first checkpoint begins anew.
 
         Raises:
-            ImpastoError: there are checkpoints, and none is whole.
+            ImpastoError: there are checkpoints, and none is whole or fits the configuration.
         """
         files = [self.path / name for name in CHECKPOINTS if (self.path / name).exists()]
         for file in files:
             data = file.read_bytes()
-            if hashlib.sha256(data[32:]).digest() == data[:32]:
-                saved = torch.load(io.BytesIO(data[32:]), map_location="cpu", weights_only=True)
+            if hashlib.sha256(data[32:]).digest() != data[:32]:
+                continue
+            saved = torch.load(io.BytesIO(data[32:]), map_location="cpu", weights_only=True)
+            try:
                 state.load_state_dict(saved["state"])
-                return dict(saved["broken"])
+            except (RuntimeError, ValueError, KeyError) as error:
+                raise ImpastoError(f"{file} does not fit the configuration in {self.path / CONFIG}") from error
+            here = {str(path) for path in photos.paths}
+            photos.broken.update({path: problem for path, problem in saved["broken"].items() if path in here})
+            if file != files[0]:
+                files[0].unlink()  # the next save would put the damaged one in the place of the whole one
+            return bool(saved["photos"] == photos.digest)
         if files:
             raise ImpastoError(f"the checkpoints in {self.path} are damaged; start the training anew")
-        return {}
+        return True
 
     def cut_losses(self, iteration: int) -> list[dict[str, float]]:
         """The losses up to `iteration`; later lines, written after the checkpoint, are dropped from the file."""
         file = self.path / LOSSES
         kept: list[dict[str, float]] = []
-        for line in file.read_text("utf-8").splitlines() if file.exists() else []:
+        for line in file.read_text("utf-8", errors="replace").splitlines() if file.exists() else []:
             try:
                 entry = json.loads(line)
             except ValueError:
@@ -157,10 +182,24 @@ class RunFolder:
         return path
 
 
-def default_run_dir(painting: str) -> Path:
-    """runs/<painting>-<date>-<time>, with a number behind where that exists already."""
+def new_run_dir(painting: str) -> Path:
+    """Makes runs/<painting>-<date>-<time>, with a number behind where that exists already."""
     base = Path("runs") / f"{Path(painting).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
-    return base if not base.exists() else base.with_name(f"{base.name}-{uuid.uuid4().hex[:4]}")
+    for path in (base, *(base.with_name(f"{base.name}-{number}") for number in itertools.count(2))):
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise ImpastoError(
+                f"cannot make the run folder {path}: {error.strerror}; name one with --run-dir"
+            ) from error
+        return path
+    raise AssertionError
+
+
+def resume_command(path: Path) -> str:
+    return f"impasto train --resume {shlex.quote(str(path))}"
 
 
 def next_preview(iteration: int) -> int:
