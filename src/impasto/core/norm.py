@@ -25,9 +25,8 @@ class ConditionalInstanceNorm(nn.Module):
     def forward(self, x: Tensor, mix: Tensor) -> Tensor:
         """Normalizes `x` (B, C, H, W) with the style weights `mix` (B, styles)."""
         batch, channels, height, width = x.shape
-        # Autocast would round the rows to bf16, in which a learning step on them disappears.
-        with torch.autocast(x.device.type, enabled=False):
-            scale, offset = mix @ self.scale, mix @ self.offset  # (B, C)
+        # No matrix product: autocast would make it one in bf16, in which a learning step on the rows disappears.
+        scale, offset = ((mix[..., None] * rows).sum(dim=1) for rows in (self.scale, self.offset))  # (B, C)
         if x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous():
             # Image by image, since what follows would transpose all pixels there and back.
             return torch.cat([_batch_norm(*image) for image in zip(x.chunk(batch), scale, offset, strict=True)])
