@@ -13,7 +13,7 @@ from impasto.config import NetworkConfig, TrainConfig
 from impasto.core.transformer import TransformerNet
 from impasto.errors import ImpastoError
 from impasto.training.photos import Photos
-from impasto.training.run_folder import CHECKPOINTS, RunFolder, next_preview, to_pixels
+from impasto.training.run_folder import CHECKPOINTS, RunFolder, new_run_dir, next_preview, to_pixels
 from impasto.training.trainer import TrainState
 
 CONFIG = TrainConfig(network=NetworkConfig(width=2, blocks=0), ema=0.9)
@@ -100,3 +100,9 @@ def test_pixels_are_rounded_and_clamped() -> None:
     image = torch.tensor([-0.5, 0.0, 0.5, 0.501, 1.0, 2.0]).view(1, 2, 3).expand(3, 2, 3)
     assert to_pixels(image)[..., 0].tolist() == [[0, 0, 128], [128, 255, 255]]
     assert to_pixels(image).shape == (2, 3, 3)
+
+
+def test_runs_of_one_second_get_folders_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("time.strftime", lambda _: "now")
+    assert [str(new_run_dir("a b.jpg")) for _ in range(3)] == ["runs/a b-now", "runs/a b-now-2", "runs/a b-now-3"]

@@ -185,7 +185,8 @@ class RunFolder:
 def new_run_dir(painting: str) -> Path:
     """Makes runs/<painting>-<date>-<time>, with a number behind where that exists already."""
     base = Path("runs") / f"{Path(painting).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
-    for path in (base, *(base.with_name(f"{base.name}-{number}") for number in itertools.count(2))):
+    others = (base.with_name(f"{base.name}-{number}") for number in itertools.count(2))
+    for path in itertools.chain([base], others):
         try:
             path.mkdir(parents=True)
         except FileExistsError:
