@@ -80,8 +80,9 @@ class ProgressFigure:
         # A layout computed once is good for all: labels hardly change their width.
         self._figure.set_layout_engine("none")
         if self._pyplot is not None:
-            self._figure.canvas.draw_idle()
-            self._pyplot.pause(0.001)
+            self._pyplot.show(block=False)
+            self._figure.canvas.draw()
+            self._figure.canvas.flush_events()
         self._drawn_at = time.monotonic()
         self._cost = self._drawn_at - started
         return buffer.getvalue()
