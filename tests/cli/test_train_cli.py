@@ -128,12 +128,13 @@ def test_max_iterations_ends_early_and_several_folders_count_together(
     out = tmp_path / "s.safetensors"
     done = impasto(
         *("train", painting, "--photos", photo_folder, tmp_path, "--out", out, *small),
-        *("--max-iterations", "2", "--run-dir", tmp_path / "run", "--live"),
+        *("--max-iterations", "2", "--run-dir", tmp_path / "run", "--live", "--tensorboard"),
         DISPLAY="",
     )
     assert done.returncode == 0, done.stderr
     assert "with 13 photos" in done.stdout
     assert "--live: no window" in done.stdout
+    assert list((tmp_path / "run" / "tensorboard").glob("events.*"))
     assert len(losses(tmp_path / "run")) == 2
 
 

@@ -63,7 +63,12 @@ class Source:
         """
         if not base:
             return self
-        if not base.lower().startswith(("http://", "https://")):
+        try:
+            address = urllib.parse.urlsplit(base)
+            usable = address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
+        except ValueError:
+            usable = False
+        if not usable:
             raise ImpastoError(f"{base!r} is not a mirror's address; it must begin with http:// or https://")
         return replace(self, urls=(f"{base.rstrip('/')}/{self.name}",))
 
