@@ -208,6 +208,7 @@ def resume(
     run_dir: AnyPath,
     out: AnyPath | None = None,
     *,
+    overwrite: bool = False,
     live: bool = False,
     tensorboard: bool = False,
     on_progress: Callable[[TrainProgress], None] | None = None,
@@ -217,7 +218,8 @@ def resume(
 ) -> Path:
     """Goes on with the training in a run folder from its newest checkpoint; arguments as for :func:`train`.
 
-    `out` writes the style file to another place than the one named when the training began.
+    `out` writes the style file to another place than the one named when the training began; that one may exist,
+    being the training's own earlier result.
 
     Raises:
         ImpastoError: not a run folder, or an option that cannot change in the middle of a training.
@@ -236,7 +238,7 @@ def resume(
     config = make_config({**saved, **options}, where=str(folder.path))
     if out is not None:
         job = replace(job, out=str(Path(out).absolute()))
-    _check_style_target(Path(job.out), overwrite=True)
+    _check_style_target(Path(job.out), overwrite or out is None)
     run = Run(job, config, pixels, announce or _ignore, on_download)
     return run.go(folder, on_progress or _ignore, live=live, tensorboard=tensorboard)
 

@@ -220,8 +220,11 @@ BAD = {
     "run folder in use": (["{painting}", "--photos", "{photos}", "--run-dir", "{run}", "{small}"], "--resume"),
     "config missing": (["{painting}", "--photos", "{photos}", "--config", "no.toml"], "no.toml"),
     "config broken": (["{painting}", "--photos", "{photos}", "--config", "{text}"], "TOML"),
-    "config key": (["{painting}", "--photos", "{photos}", "--config", "{wrong_key}"], "epoch"),
-    "config type": (["{painting}", "--photos", "{photos}", "--config", "{wrong_type}"], "epochs"),
+    "config key": (
+        ["{painting}", "--photos", "{photos}", "--config", "{wrong_key}"],
+        "did you mean 'epochs'?",
+    ),
+    "config type": (["{painting}", "--photos", "{photos}", "--config", "{wrong_type}"], "wrong_type.toml: epochs is"),
     "weights missing": (["{painting}", "--photos", "{photos}", "--loss-weights", "no.h5"], "no.h5"),
     "weights foreign": (["{painting}", "--photos", "{photos}", "--loss-weights", "{trained}"], "vgg16"),
     "out is a folder": (["{painting}", "--photos", "{photos}", "--out", "{folder}"], "is a folder"),
@@ -229,6 +232,8 @@ BAD = {
     "run folder has other files": (["{painting}", "--photos", "{photos}", "--run-dir", "{broken}"], "not empty"),
     "device": (["{painting}", "--photos", "{photos}", "--device", "cuda", "{small}"], "--device cuda"),
     "resume nothing": (["--resume", "{empty}"], "job.json"),
+    "resume into a file that exists": (["--resume", "{run}", "--out", "{trained}"], "--overwrite"),
+    "resume into another folder": (["--resume", "{run}", "--run-dir", "{empty}"], "--run-dir"),
     "resume with painting": (["{painting}", "--resume", "{run}"], "PAINTING"),
     "resume with other numbers": (["--resume", "{run}", "--width", "8"], "width"),
 }

@@ -13,7 +13,7 @@ from cyclopts import Group, Parameter
 
 from impasto import workflows
 from impasto.cli.progress import TrainingBar, console
-from impasto.config import LossConfig, NetworkConfig, TrainConfig, option_name, options
+from impasto.config import LossConfig, NetworkConfig, TrainConfig, make_config, option_name, options
 from impasto.errors import ImpastoError
 
 GROUPS = {TrainConfig: Group("Training"), NetworkConfig: Group("Network"), LossConfig: Group("Loss")}
@@ -99,6 +99,7 @@ def train(
     given = {key: value for key, value in vars(option).items() if value is not None} if option else {}
     with TrainingBar() as bar:
         common: dict[str, Any] = {
+            "overwrite": overwrite,
             "live": live,
             "tensorboard": tensorboard,
             "on_progress": bar,
@@ -110,6 +111,8 @@ def train(
                 "--photos": photos,
                 "--config": config,
                 "--loss-weights": loss_weights,
+                "--name": name,
+                "--run-dir": run_dir,
                 "PAINTING": painting,
             }
             for what, value in fixed.items():
@@ -133,7 +136,6 @@ def train(
                 name=name,
                 loss_weights=loss_weights,
                 run_dir=run_dir,
-                overwrite=overwrite,
                 **common,
                 **values,
             )
@@ -142,16 +144,12 @@ def train(
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The options in a TOML file. Raises ImpastoError for a file that cannot be read, or an unknown key."""
+    """The options in a TOML file. Raises ImpastoError for a file that cannot be read, an unknown key or a bad value."""
     try:
         values = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise ImpastoError(f"cannot read --config {path}: {error.strerror}") from error
     except ValueError as error:
         raise ImpastoError(f"--config {path} is not valid TOML: {error}") from error
-    for key in values:
-        if key not in options():
-            raise ImpastoError(
-                f"--config {path} has an unknown key {key!r}; keys are the options, as in {option_name('epochs')[2:]}"
-            )
+    make_config(values, f"--config {path}")
     return values
