@@ -41,7 +41,10 @@ def test_the_classic_recipe_is_the_source_example_to_the_letter() -> None:
         "warm_up": 0,
         "ema": 0,
         "image_size": 256,
+        "start_size": 0,
         "style_size": 256,
+        "stroke_size": 1,
+        "synthetic": 0,
         "fit": "stretch",
         "style_fit": "stretch",
         "fraction": 1,
@@ -49,8 +52,10 @@ def test_the_classic_recipe_is_the_source_example_to_the_letter() -> None:
         "max_iterations": 0,
         "max_minutes": 0,
         "plot_every": 10,
+        "body": "classic",
         "width": 32,
         "blocks": 5,
+        "downsampling": 4,
         "padding": "zero",
         "output": "tanh",
         "loss_network": "vgg16",
@@ -59,6 +64,7 @@ def test_the_classic_recipe_is_the_source_example_to_the_letter() -> None:
         "balanced": False,
         "content_weight": 1e-4,
         "style_weight": 3e-8,
+        "style_strength": 5,
         "tv_weight": 0,
         "look_scale": (1, 1),
         "look_shift": 0,
@@ -84,6 +90,38 @@ def test_balanced_changes_the_default_weights_alone() -> None:
     assert LossConfig(balanced=True, style_weight=7.0).style_weight == 7
     assert LossConfig(balanced=True, style_weight=7.0).content_weight == 1
     assert LossConfig(style_weight=0.0).style_weight == 0
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+def test_style_strength_scales_the_usual_weight_and_leaves_a_weight_that_is_named(balanced: bool) -> None:
+    usual = LossConfig(balanced=balanced).style_weight
+    assert usual is not None
+    for strength in (1.0, 4.0, 5.0, 6.5, 10.0):
+        config = LossConfig(balanced=balanced, style_strength=strength)
+        assert config.style_weight == pytest.approx(usual * 1.5 ** (strength - 5))
+        assert LossConfig(balanced=balanced, style_strength=strength, style_weight=7.0).style_weight == 7.0
+    # A run folder holds both: the weight that was settled once is not scaled again.
+    settled = TrainConfig(loss=LossConfig(balanced=balanced, style_strength=8))
+    assert make_config(flatten(settled)) == settled
+
+
+def test_stroke_size_is_how_large_the_painting_is_shown() -> None:
+    assert TrainConfig(style_size=256).painting_size == 256
+    assert TrainConfig(style_size=256, stroke_size=1.5).painting_size == 384
+    assert TrainConfig(style_size=100, stroke_size=0.25).painting_size == 32  # a loss network needs some pixels
+
+
+def test_a_training_without_epochs_needs_another_end() -> None:
+    assert TrainConfig(epochs=0, max_minutes=1).epochs == 0
+    assert TrainConfig(epochs=0, max_iterations=1).epochs == 0
+    with pytest.raises(ImpastoError, match="--max-minutes or --max-iterations"):
+        TrainConfig(epochs=0)
+
+
+def test_every_recipe_is_a_valid_configuration_and_quick_takes_ten_minutes() -> None:
+    for values in RECIPES.values():
+        make_config(values)
+    assert make_config(RECIPES["quick"]).max_minutes == 10
 
 
 def test_layers_that_are_named_stay() -> None:
@@ -230,7 +268,10 @@ def test_a_whole_number_too_large_for_a_float_is_refused() -> None:
 @pytest.mark.parametrize(
     ("name", "low", "high"),
     [
-        ("epochs", 1, None),
+        ("style_strength", 1.0, 10.0),
+        ("stroke_size", 0.25, 4.0),
+        ("synthetic", 0.0, 1.0),
+        ("start_size", 64, 256),
         ("batch_size", 1, None),
         ("plot_every", 1, None),
         ("warm_up", 0, None),
@@ -263,6 +304,9 @@ def test_ranges_end_where_they_say(name: str, low: float | None, high: float | N
 @pytest.mark.parametrize(
     "values",
     [
+        {"epochs": 0},
+        {"epochs": -1},
+        {"downsampling": 8},
         {"learning_rate": 0.0},
         {"learning_rate": -1e-3},
         {"fraction": 0.0},
@@ -302,7 +346,7 @@ def test_nan_is_refused_everywhere(name: str) -> None:
         ("schedule", "linear", "constant, cosine"),
         ("padding", "zeros", "zero, reflection"),
         ("output", "sigmoid", "tanh, linear"),
-        ("loss_network", "vgg-16", "vgg16, vgg19, squeezenet"),
+        ("loss_network", "vgg-16", "vgg16, vgg19, squeezenet, pocket"),
         ("loss_normalization", "imagenet", "auto, caffe, caffe-rounded, torchvision"),
         ("device", "gpu", "auto, cpu, cuda, mps"),
         ("precision", "fp16", "auto, float32, bf16"),

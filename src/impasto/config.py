@@ -16,7 +16,8 @@ from typing import Any, Literal
 
 from impasto.errors import ImpastoError
 
-LossNetworkName = Literal["vgg16", "vgg19", "squeezenet"]
+LossNetworkName = Literal["vgg16", "vgg19", "squeezenet", "pocket"]
+Body = Literal["classic", "turbo"]
 Padding = Literal["zero", "reflection"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bf16"]
@@ -37,11 +38,17 @@ USUAL_LAYERS: dict[str, LossLayers] = {
     "vgg16": LossLayers(("relu3_3",), ("relu1_2", "relu2_2", "relu3_3", "relu4_3"), 1e-4, 3e-8),
     "vgg19": LossLayers(("relu3_3",), ("relu1_2", "relu2_2", "relu3_3", "relu4_3"), 1e-4, 3e-8),
     "squeezenet": LossLayers(("fire5",), ("conv1", "fire2", "fire3", "fire4", "fire6", "fire8"), 1e-4, 3e-8),
+    # Its own features, not the taps that imitate SqueezeNet's, which a long training learns to please without likeness.
+    "pocket": LossLayers(("fire5",), ("stage1", "stage2", "stage3", "stage4"), 1e-4, 3e-8),
 }
 
 # In the balanced form both losses are relative numbers near 1, whatever the network.
 BALANCED_WEIGHTS = (1.0, 10.0)
 
+
+USUAL_STRENGTH = 5.0
+STRENGTH_STEP = 1.5
+"""Factor of the style weight from one step of --style-strength to the next."""
 
 SMALLEST_LOOK = 16
 """Side in pixels of the smallest image of which the usual layers of every loss network see something."""
@@ -66,10 +73,14 @@ def _check_choices(config: Any) -> None:
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """The image transformer network (Johnson, Alahi, Fei-Fei, ECCV 2016; DESIGN 1)."""
+    """The image transformer network: classic is that of Johnson, Alahi, Fei-Fei, ECCV 2016."""
 
-    width: int = doc(32, "Channels of the first layer; the following ones have two and four times as many.")
+    body: Body = doc("classic", "The network's body: classic, or turbo, several times faster (space to depth).")
+    width: int = doc(
+        32, "Channels of the first layer; the following ones of a classic body have two and four times as many."
+    )
     blocks: int = doc(5, "Number of residual blocks.")
+    downsampling: int = doc(4, "How much smaller the grid is that the residual blocks work on; turbo: 4 or 8.")
     padding: Padding = doc("zero", "What convolutions see beyond the border.")
     output: Literal["tanh", "linear"] = doc("tanh", "How the last layer becomes pixels: tanh, or linear and clamped.")
     styles: int = 1
@@ -79,6 +90,11 @@ class NetworkConfig:
         _check_choices(self)
         require(1 <= self.width <= 512, f"--width is {self.width}; it must lie between 1 and 512")
         require(0 <= self.blocks <= 64, f"--blocks is {self.blocks}; it must lie between 0 and 64")
+        allowed = (4, 8) if self.body == "turbo" else (4,)
+        require(
+            self.downsampling in allowed,
+            f"--downsampling is {self.downsampling}; a {self.body} body has {' or '.join(map(str, allowed))}",
+        )
         require(1 <= self.styles <= 4096, f"a network holds 1 to 4096 styles, not {self.styles}")
 
 
@@ -94,7 +110,12 @@ class LossConfig:
     style_layers: tuple[str, ...] = doc((), "Layers of the style loss (default: the network's usual ones).")
     balanced: bool = doc(False, "Divide each distance by its own scale, so that one weight fits any painting.")
     content_weight: float | None = doc(None, "Weight of the content loss (default: 1e-4; balanced: 1).")
-    style_weight: float | None = doc(None, "Weight of the style loss (default: 3e-8; balanced: 10).")
+    style_weight: float | None = doc(
+        None, "Weight of the style loss (default: 3e-8, balanced: 10, each times what --style-strength makes of it)."
+    )
+    style_strength: float = doc(
+        USUAL_STRENGTH, "How much of the painting, 1 to 10: one more is half as much style weight again."
+    )
     tv_weight: float = doc(0.0, "Weight of the total variation of the result.")
     look_scale: tuple[float, float] = doc(
         (1.0, 1.0), "The loss network looks at everything enlarged by a random factor from this range."
@@ -109,10 +130,15 @@ class LossConfig:
             "content_layers": self.content_layers or usual.content,
             "style_layers": self.style_layers or usual.style,
             "content_weight": weights[0] if self.content_weight is None else self.content_weight,
-            "style_weight": weights[1] if self.style_weight is None else self.style_weight,
+            "style_weight": weights[1] * STRENGTH_STEP ** (self.style_strength - USUAL_STRENGTH)
+            if self.style_weight is None
+            else self.style_weight,
         }
         for name, value in resolved.items():
             object.__setattr__(self, name, value)
+        require(
+            1 <= self.style_strength <= 10, f"--style-strength is {self.style_strength}; it must lie between 1 and 10"
+        )
         for name in ("content_weight", "style_weight", "tv_weight"):
             value = getattr(self, name)
             require(0 <= value < float("inf"), f"{option_name(name)} is {value}; it must be zero or positive")
@@ -127,7 +153,7 @@ class LossConfig:
 class TrainConfig:
     """One training; the defaults are the recipe `classic`, the source example to the letter."""
 
-    epochs: int = doc(2, "Passes over the photos.")
+    epochs: int = doc(2, "Passes over the photos; 0 for as many as --max-minutes or --max-iterations allow.")
     batch_size: int = doc(4, "Photos per step; an incomplete last batch is dropped.")
     learning_rate: float = doc(1e-3, "Adam's learning rate.")
     beta1: float = doc(0.9, "Adam's decay of the first moment.")
@@ -139,11 +165,14 @@ class TrainConfig:
     warm_up: int = doc(0, "Steps in which the learning rate climbs to its full value.")
     ema: float = doc(0.0, "Decay of the moving average of the weights that the style file gets; 0 turns it off.")
     image_size: int = doc(256, "Side of the square training photos in pixels.")
-    style_size: int = doc(256, "Side of the style image in pixels; larger gives finer strokes.")
+    start_size: int = doc(0, "Side of the pieces of them that a training begins with, growing in steps; 0: no growing.")
+    style_size: int = doc(256, "Side of the style image in pixels; larger gives larger strokes.")
+    stroke_size: float = doc(1.0, "How large the painting's marks come out, from 0.25 to 4; 1 as at --style-size.")
     fit: Literal["stretch", "crop"] = doc("stretch", "How photos become square: stretched, or the largest centre crop.")
     style_fit: Literal["stretch", "crop", "keep"] = doc(
         "stretch", "How the painting gets its size: stretched, cropped, or its short side resized."
     )
+    synthetic: float = doc(0.0, "Share of the photos that are drawn, not read; without --photos all are.")
     fraction: float = doc(1.0, "Share of the photos to use, drawn at random.")
     seed: int = doc(0, "Seed of weights, order and all that is random.")
     precision: Precision = doc("auto", "bf16 runs convolutions in bfloat16; auto where fast.")
@@ -158,16 +187,26 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         _check_choices(self)
-        for name in ("epochs", "batch_size", "plot_every"):
+        for name in ("batch_size", "plot_every"):
             require(getattr(self, name) >= 1, f"{option_name(name)} is {getattr(self, name)}; it must be at least 1")
-        for name in ("warm_up", "max_iterations", "max_minutes", "clip_gradients", "seed"):
+        for name in ("epochs", "warm_up", "max_iterations", "max_minutes", "clip_gradients", "seed"):
             require(getattr(self, name) >= 0, f"{option_name(name)} is {getattr(self, name)}; it must not be negative")
+        require(
+            bool(self.epochs or self.max_minutes or self.max_iterations),
+            "--epochs 0 needs an end: add --max-minutes or --max-iterations",
+        )
         require(0 < self.learning_rate <= 1e30, f"--learning-rate is {self.learning_rate}; it must be positive")
         require(self.seed < 2**63, f"--seed is {self.seed}; it must be below 2**63")
+        require(0.25 <= self.stroke_size <= 4, f"--stroke-size is {self.stroke_size}; it must lie between 0.25 and 4")
+        require(
+            self.start_size in (0, *range(64, self.image_size + 1)),
+            f"--start-size is {self.start_size}; it must be 0, or lie between 64 and --image-size ({self.image_size})",
+        )
         self._check_look()
         for name in ("beta1", "beta2", "ema"):
             value = getattr(self, name)
             require(0 <= value < 1, f"{option_name(name)} is {value}; it must lie in [0, 1)")
+        require(0 <= self.synthetic <= 1, f"--synthetic is {self.synthetic}; it must lie in [0, 1]")
         require(0 < self.fraction <= 1, f"--fraction is {self.fraction}; it must lie in (0, 1]")
         for name in ("image_size", "style_size"):
             value = getattr(self, name)
@@ -175,8 +214,14 @@ class TrainConfig:
         require(-1 <= self.workers <= 256, f"--workers is {self.workers}; it must be -1 or up to 256")
         require(self.checkpoint_minutes > 0, "--checkpoint-minutes must be positive")
 
+    @property
+    def painting_size(self) -> int:
+        """Side of the style image in pixels, with the stroke size in it."""
+        return max(32, round(self.style_size * self.stroke_size))
+
     def _check_look(self) -> None:
-        smallest = int(self.loss.look_scale[0] * min(self.image_size, self.style_size)) - self.loss.look_shift
+        sides = self.start_size or self.image_size, self.painting_size
+        smallest = int(self.loss.look_scale[0] * min(sides)) - self.loss.look_shift
         require(
             smallest >= SMALLEST_LOOK,
             f"with this --look-scale, --look-shift, --image-size and --style-size the loss network sees {smallest} "
@@ -184,7 +229,29 @@ class TrainConfig:
         )
 
 
-RECIPES: dict[str, dict[str, Any]] = {"classic": {}}
+RECIPES: dict[str, dict[str, Any]] = {
+    "classic": {},
+    "quick": {
+        "body": "turbo",
+        "width": 48,
+        "padding": "reflection",
+        "output": "linear",
+        "loss_network": "pocket",
+        "balanced": True,
+        "tv_weight": 0.5,
+        "look_shift": 3,
+        "fit": "crop",
+        "style_fit": "keep",
+        "start_size": 128,
+        "epochs": 0,
+        "max_minutes": 10.0,
+        "learning_rate": 3e-3,
+        "schedule": "cosine",
+        "warm_up": 30,
+        "ema": 0.99,
+        "checkpoint_minutes": 2.0,
+    },
+}
 """A recipe is the options in which it differs from the defaults above."""
 
 

@@ -97,6 +97,49 @@ def transformer(weights: Weights, photo: Array, *, blocks: int, padding: str, ou
     return (np.tanh(x) + 1) / 2 if output == "tanh" else (np.clip(x, -1, 1) + 1) / 2
 
 
+def bilinear_twice(x: Array) -> Array:
+    """Each new pixel is a quarter and three quarters of the two old ones that its centre lies between."""
+
+    def along(rows: Array) -> Array:
+        before = np.concatenate([rows[:, :1], rows[:, :-1]], axis=1)
+        after = np.concatenate([rows[:, 1:], rows[:, -1:]], axis=1)
+        both = np.stack([0.25 * before + 0.75 * rows, 0.75 * rows + 0.25 * after], axis=2)
+        return both.reshape(rows.shape[0], -1, rows.shape[2])
+
+    return along(along(x).swapaxes(1, 2)).swapaxes(1, 2)
+
+
+def cells_to_channels(x: Array, cell: int) -> Array:
+    channels, height, width = x.shape
+    result = np.empty((channels * cell * cell, height // cell, width // cell))
+    for channel in range(channels):
+        for row in range(cell):
+            for column in range(cell):
+                result[(channel * cell + row) * cell + column] = x[channel, row::cell, column::cell]
+    return result
+
+
+def turbo(weights: Weights, photo: Array, *, blocks: int, cell: int, padding: str, mix: Array) -> Array:
+    """The turbo network with linear output on a photo (3, H, W) in [0, 1], both sides multiples of `cell`."""
+    mode = {"zero": "constant", "reflection": "reflect"}[padding]
+
+    def conv(x: Array, name: str) -> Array:
+        return convolve(x, weights[f"{name}.weight"], weights[f"{name}.bias"], 1, 1, mode)
+
+    def conv_norm(x: Array, name: str) -> Array:
+        scale, offset = mix @ weights[f"{name}.norm.scale"], mix @ weights[f"{name}.norm.offset"]
+        return instance_norm(conv(x, f"{name}.conv"), scale, offset)
+
+    x = relu(conv_norm(cells_to_channels(255 * photo, cell), "down.0"))
+    for block in range(blocks):
+        x = x + conv_norm(relu(conv_norm(x, f"blocks.{block}.first")), f"blocks.{block}.second")
+    for step in range({4: 1, 8: 2}[cell]):
+        x = relu(conv_norm(bilinear_twice(x), f"up.{step}"))
+    x = bilinear_twice(relu(conv(x, "head.narrow")))
+    x = conv(np.concatenate([x, 2 * photo - 1]), "head.full")
+    return (np.clip(x, -1, 1) + 1) / 2
+
+
 def vgg16_features(convolutions: Sequence[tuple[Array, Array]], image: Array, names: Sequence[str]) -> dict[str, Array]:
     """Features of an image (3, H, W) in [0, 1] by layer; convolutions as (weight, bias), in order."""
     x = np.stack([255 * plane - mean for plane, mean in zip(image, CAFFE_MEAN, strict=True)])

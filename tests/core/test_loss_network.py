@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from impasto.config import USUAL_LAYERS
 from impasto.core.loss_network import NORMALIZATIONS, LossNetwork, build, convolutions, squeezenet, vgg
 
 VGG16_NAMES = [
@@ -165,3 +168,48 @@ def test_gradients_flow_to_the_images_alone() -> None:
     assert float(images.grad.abs().sum()) > 0
     assert all(not p.requires_grad and p.grad is None for p in network.parameters())
     assert not network.training
+
+
+# --- pocket ---
+
+
+def test_a_tap_is_a_branch_that_changes_nothing_behind_it() -> None:
+    torch.manual_seed(0)
+    plain = tiny()
+    tapped = LossNetwork(dict(plain.layers.items()), "caffe", {"b": {"of b": nn.Conv2d(5, 2, 1)}})
+    assert tapped.layer_names == ("a", "b", "of b", "c")
+    images = torch.rand(2, 3, 8, 8)
+    found = tapped(images, ["c", "of b"])
+    assert set(found) == {"c", "of b"}
+    torch.testing.assert_close(found["c"], plain(images, ["c"])["c"], rtol=0, atol=0)
+    expected = tapped.taps["b"]["of b"](plain(images, ["b"])["b"])
+    torch.testing.assert_close(found["of b"], expected, rtol=0, atol=0)
+
+
+def test_pocket_imitates_the_layers_that_squeezenet_is_compared_at() -> None:
+    usual = USUAL_LAYERS["squeezenet"]
+    features = on_meta("pocket")(torch.empty(2, 3, 64, 48, device="meta"), [*usual.style, *usual.content])
+    halvings = {"conv1": 0, "fire2": 1, "fire3": 1, "fire4": 2, "fire5": 2, "fire6": 3, "fire8": 3}
+    assert {name: found.shape[2:] for name, found in features.items()} == {
+        name: (64 >> n, 48 >> n) for name, n in halvings.items()
+    }
+
+
+def test_pocket_costs_a_tenth_of_vgg16_and_has_no_strides_but_pooling() -> None:
+    def macs(name: str, layers: Sequence[str]) -> int:
+        total = 0
+
+        def count(module: nn.Conv2d, _: object, output: torch.Tensor) -> None:
+            nonlocal total
+            total += output.numel() * module.weight[0].numel()
+
+        network = on_meta(name)
+        for module in convolutions(network):
+            module.register_forward_hook(count)
+        network(torch.empty(1, 3, 256, 256, device="meta"), layers)
+        return total
+
+    assert macs("pocket", on_meta("pocket").layer_names) <= macs("vgg16", USUAL_LAYERS["vgg16"].style) / 10
+    for module in convolutions(on_meta("pocket")):
+        assert module.stride == (1, 1)
+        assert module.kernel_size in ((3, 3), (1, 1))

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from impasto.config import NetworkConfig
+from impasto.config import RECIPES, NetworkConfig, make_config
 from impasto.core.norm import ConditionalInstanceNorm, style_mix
 from impasto.core.transformer import TransformerNet, pad_to_grid
 
@@ -129,16 +129,71 @@ def test_a_nearly_black_photo_equals_numpy() -> None:
     assert np.abs(network(255 * photo)[0].detach().numpy() - expected).max() > 0.01
 
 
+@pytest.mark.parametrize("padding", ["zero", "reflection"])
+@pytest.mark.parametrize("cell", [4, 8])
+@pytest.mark.parametrize("blocks", [0, 2])
+def test_the_turbo_forward_pass_equals_numpy(padding: str, cell: int, blocks: int) -> None:
+    torch.manual_seed(1)
+    config = NetworkConfig(
+        body="turbo", width=12, blocks=blocks, downsampling=cell, padding=padding, output="linear", styles=2
+    )
+    network = varied(TransformerNet(config))
+    weights = {name: p.detach().double().numpy() for name, p in network.named_parameters()}
+    batch, mix = photos(2, 3, 24, 32), np.array([0.3, 0.7])
+    ours = network(batch, torch.from_numpy(mix)).detach().numpy()
+    for photo, found in zip(batch.double().numpy(), ours, strict=True):
+        expected = reference.turbo(weights, photo, blocks=blocks, cell=cell, padding=padding, mix=mix)
+        assert expected.std() > 0.05
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def macs_per_pixel(config: NetworkConfig) -> float:
+    """Counted from the shapes that convolutions see, on a photo of 64×64."""
+    total = 0
+
+    def count(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+        nonlocal total
+        assert isinstance(module, nn.Conv2d)
+        total += output.numel() * module.weight[0].numel()
+
+    network = TransformerNet(config).eval()
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(count)
+    network(photos(1, 3, 64, 64))
+    return total / 64**2
+
+
+def test_turbo_costs_at_most_twenty_thousand_macs_a_pixel() -> None:
+    quick = make_config(RECIPES["quick"]).network
+    assert quick.body == "turbo"
+    assert macs_per_pixel(quick) <= 20_000
+    # By hand at width 48: stem, ten convolutions of the blocks, half resolution twice, full resolution.
+    by_hand = 9 * (48 * 48 / 16 + 10 * 48 * 48 / 16 + 48 * 24 / 4 + 24 * 8 / 4 + 11 * 3)
+    assert macs_per_pixel(NetworkConfig(body="turbo", width=48)) == by_hand
+    assert macs_per_pixel(NetworkConfig()) > 150_000
+
+
+def test_a_turbo_network_leaves_no_grid_on_an_even_photo() -> None:
+    torch.manual_seed(0)
+    network = varied(TransformerNet(NetworkConfig(body="turbo", width=16, padding="reflection", output="linear")))
+    result = network(torch.full((1, 3, 48, 64), 0.4)).detach()
+    assert float((result - result.mean(dim=(2, 3), keepdim=True)).abs().max()) < 1e-4
+
+
 tiny_networks = {
-    (padding, output): varied(TransformerNet(NetworkConfig(width=2, blocks=1, padding=padding, output=output)))
+    (padding, output, body): varied(
+        TransformerNet(NetworkConfig(body=body, width=2, blocks=1, padding=padding, output=output, downsampling=cell))
+    )
     for padding in ("zero", "reflection")
     for output in ("tanh", "linear")
+    for body, cell in (("classic", 4), ("turbo", 4))
 }
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40), st.sampled_from(list(tiny_networks)), st.booleans())
-def test_any_size_comes_back_to_the_pixel(height: int, width: int, kind: tuple[str, str], white: bool) -> None:
+def test_any_size_comes_back_to_the_pixel(height: int, width: int, kind: tuple[str, str, str], white: bool) -> None:
     batch = torch.ones(1, 3, height, width) if white else photos(1, 3, height, width)
     with torch.inference_mode():
         result = tiny_networks[kind](batch)
@@ -153,7 +208,7 @@ def test_any_size_comes_back_to_the_pixel(height: int, width: int, kind: tuple[s
 )
 def test_padding_repeats_the_last_row_and_column(sides: tuple[int, int], padded: tuple[int, int]) -> None:
     image = photos(1, 3, *sides)
-    result = pad_to_grid(image)
+    result = pad_to_grid(image, 4)
     assert result.shape[2:] == padded
     rows = [min(row, sides[0] - 1) for row in range(padded[0])]
     columns = [min(column, sides[1] - 1) for column in range(padded[1])]
@@ -162,7 +217,7 @@ def test_padding_repeats_the_last_row_and_column(sides: tuple[int, int], padded:
 
 def test_a_size_off_the_grid_equals_the_padded_photo_cropped() -> None:
     network, photo = small(), photos(1, 3, 13, 22)
-    torch.testing.assert_close(network(photo), network(pad_to_grid(photo))[..., :13, :22], rtol=0, atol=0)
+    torch.testing.assert_close(network(photo), network(pad_to_grid(photo, 4))[..., :13, :22], rtol=0, atol=0)
 
 
 def test_an_image_does_not_see_its_neighbours_in_the_batch() -> None:

@@ -18,16 +18,23 @@ NORMALIZATIONS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
 
 
 class LossNetwork(nn.Module):
-    """A chain of named layers up to any of which features can be asked for.
+    """A chain of named layers, from each of which taps may branch off; features are asked for by these names.
 
     The weights are frozen; gradients flow to the images alone.
     """
 
-    def __init__(self, layers: Mapping[str, nn.Module], normalization: str) -> None:
+    def __init__(
+        self,
+        layers: Mapping[str, nn.Module],
+        normalization: str,
+        taps: Mapping[str, Mapping[str, nn.Module]] | None = None,
+    ) -> None:
+        """`taps` maps a layer's name to named modules that read its features and that nothing else depends on."""
         super().__init__()
         self.mean: Tensor
         self.deviation: Tensor
         self.layers = nn.ModuleDict(layers)
+        self.taps = nn.ModuleDict({layer: nn.ModuleDict(branches) for layer, branches in (taps or {}).items()})
         mean, deviation = NORMALIZATIONS[normalization]
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor(deviation).view(1, 3, 1, 1), persistent=False)
@@ -36,13 +43,17 @@ class LossNetwork(nn.Module):
 
     @property
     def layer_names(self) -> tuple[str, ...]:
-        return tuple(self.layers)
+        return tuple(name for layer in self.layers for name in (layer, *self._taps_of(layer)))
+
+    def _taps_of(self, layer: str) -> dict[str, nn.Module]:
+        branches = dict(self.taps.items()).get(layer)
+        return dict(branches.items()) if isinstance(branches, nn.ModuleDict) else {}
 
     def require_layers(self, names: Sequence[str]) -> None:
         """Raises ValueError for a name that the network does not have."""
-        unknown = [name for name in names if name not in self.layers]
+        unknown = [name for name in names if name not in self.layer_names]
         if unknown:
-            raise ValueError(f"the loss network has no layer {unknown[0]!r}; it has {', '.join(self.layers)}")
+            raise ValueError(f"the loss network has no layer {unknown[0]!r}; it has {', '.join(self.layer_names)}")
 
     def forward(self, images: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
         """Features (B, C, h, w) by layer name of `images` (B, 3, H, W) in [0, 1].
@@ -59,6 +70,7 @@ class LossNetwork(nn.Module):
             x = layer(x)
             if name in wanted:
                 found[name] = x
+            found |= {tap: branch(x) for tap, branch in self._taps_of(name).items() if tap in wanted}
         return found
 
 
@@ -106,9 +118,42 @@ def squeezenet(normalization: str = "caffe-rounded") -> LossNetwork:
     return LossNetwork(layers, normalization)
 
 
+POCKET_STAGES = ((16, 2), (32, 3), (64, 3), (128, 4))
+"""Channels and number of the convolutions of each stage."""
+POCKET_TAPS = {
+    "stage1": {"conv1": 16},
+    "stage2": {"fire2": 32, "fire3": 32},
+    "stage3": {"fire4": 64, "fire5": 64},
+    "stage4": {"fire6": 64, "fire8": 64},
+}
+"""What each stage imitates of SqueezeNet: the layer, and how many of its principal components."""
+
+
+def pocket(normalization: str = "torchvision") -> LossNetwork:
+    """Impasto's own: four stages of 3×3 convolutions of stride 1, average pooling between them; random weights.
+
+    A tap is a 1×1 convolution that gives the leading principal components of the SqueezeNet layer of its name,
+    so that Gram matrices of taps differ by what those of SqueezeNet differ by (`scripts/distill_pocket.py`).
+    Without strides in its convolutions it is blind to no single pixel.
+    """
+    layers: dict[str, nn.Module] = {}
+    taps: dict[str, dict[str, nn.Module]] = {}
+    inputs = 3
+    for number, (channels, count) in enumerate(POCKET_STAGES, start=1):
+        parts: list[nn.Module] = [nn.AvgPool2d(2)] if number > 1 else []
+        for _ in range(count):
+            parts += [nn.Conv2d(inputs, channels, 3, padding=1), nn.ReLU(inplace=True)]
+            inputs = channels
+        stage = f"stage{number}"
+        layers[stage] = nn.Sequential(*parts)
+        taps[stage] = {tap: nn.Conv2d(channels, size, 1) for tap, size in POCKET_TAPS[stage].items()}
+    return LossNetwork(layers, normalization, taps)
+
+
 def build(name: str, normalization: str) -> LossNetwork:
-    """The loss network `name`: vgg16, vgg19 or squeezenet."""
-    return squeezenet(normalization) if name == "squeezenet" else vgg(name, normalization)
+    """The loss network `name`: vgg16, vgg19, squeezenet or pocket."""
+    own = {"squeezenet": squeezenet, "pocket": pocket}
+    return own[name](normalization) if name in own else vgg(name, normalization)
 
 
 def convolutions(network: LossNetwork) -> list[nn.Conv2d]:
