@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -14,8 +15,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
 
+from impasto.config import USUAL_LAYERS
 from impasto.core.loss_network import NORMALIZATIONS, VGG_CHANNELS, VGG_CONVOLUTIONS, build
+from impasto.core.losses import balanced_style_loss, enlarged, gram_matrix
 from impasto.errors import ImpastoError
+from impasto.files.weights import packaged
 from impasto.training.loss_weights import load_loss_network
 
 h5py = pytest.importorskip("h5py")
@@ -295,3 +299,40 @@ def test_real_squeezenet_sees_a_cat(cat: Tensor) -> None:
     scores = F.relu(F.conv2d(x, head["classifier.1.weight"], head["classifier.1.bias"])).mean((2, 3))[0]
     assert int(scores.argmax()) == 285  # Egyptian cat
     assert float(scores.softmax(0)[285]) > 0.5
+
+
+def test_pocket_comes_with_the_package() -> None:
+    path = packaged("pocket")
+    assert path is not None
+    assert path.stat().st_size <= 1_500_000
+    network = load_loss_network("pocket")  # nothing is guessed, hence no warning
+    features = network(torch.rand(1, 3, 40, 56), network.layer_names)
+    assert all(bool(torch.isfinite(found).all()) for found in features.values())
+
+
+def test_pocket_sees_patterns_of_single_pixels() -> None:
+    network = load_loss_network("pocket")
+    rows, columns = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")
+    even = torch.full((1, 3, 64, 64), 0.5)
+    for pattern in ((rows + columns) % 2, rows % 2, columns % 2):
+        found, plain = (network(even + 0.1 * x, ["conv1"])["conv1"] for x in ((pattern - 0.5), 0 * pattern))
+        assert float((found - plain).square().mean() / plain.square().mean()) > 0.02
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="no trained SqueezeNet here")
+def test_pocket_finds_the_same_pictures_alike_as_squeezenet() -> None:
+    data = pytest.importorskip("skimage.data")
+    names = ("astronaut", "chelsea", "coffee", "rocket", "retina", "immunohistochemistry", "colorwheel")
+    pictures = []
+    for name in names:
+        picture = torch.from_numpy(np.asarray(getattr(data, name)(), "float32")[..., :3] / 255).permute(2, 0, 1)[None]
+        pictures.append(F.interpolate(picture, (192, 192), mode="bilinear", antialias=True))
+    networks = load_loss_network("pocket"), load_loss_network("squeezenet", REAL, announce=lambda _: None)
+    layers = USUAL_LAYERS["squeezenet"].style  # pocket's taps have these names
+    grams = [
+        [[gram_matrix(f) for f in network(enlarged(p, scale), layers).values()] for p in pictures]
+        for network, scale in zip(networks, (1.0, 1.5), strict=True)
+    ]
+    pairs = list(itertools.combinations(range(len(names)), 2))
+    ours, theirs = ([float(balanced_style_loss(g[i], g[j])) for i, j in pairs] for g in grams)
+    assert np.corrcoef(ours, theirs)[0, 1] > 0.9

@@ -10,7 +10,8 @@ from rich.table import Table
 
 from impasto.cli.progress import download_bar
 from impasto.errors import ImpastoError
-from impasto.files.weights import WEIGHT_FILES, WeightFile, copies, entries, find
+from impasto.files.download import size_text
+from impasto.files.weights import PACKAGED, WEIGHT_FILES, WeightFile, copies, entries, find, packaged
 from impasto.files.weights import download as download_weights
 
 weights = App(name="weights", help="Loss network weights: what is here, download, verify.")
@@ -22,6 +23,9 @@ def list_() -> None:
     """List the weight files Impasto knows, and where they are on this computer."""
     table = Table("network", "file", "size", "where", "terms", box=None, pad_edge=False)
     table.columns[3].overflow = "fold"
+    for name in PACKAGED:
+        if path := packaged(name):
+            table.add_row(name, path.name, size_text(path.stat().st_size), str(path), "Apache-2.0 (Impasto)")
     for entry in WEIGHT_FILES:
         table.add_row(entry.network, entry.name, entry.source.size_text, _where(entry), entry.terms)
     output_console().print(table)
@@ -66,8 +70,11 @@ def path(name: str) -> None:
     Parameters
     ----------
     name
-        vgg16, vgg19 or squeezenet.
+        pocket, vgg16, vgg19 or squeezenet.
     """
+    if (own := packaged(name)) is not None:
+        print(own)
+        return
     found = find(name)
     if found is None:
         usual = entries(name)[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 import platformdirs
@@ -111,6 +112,10 @@ WEIGHT_FILES: tuple[WeightFile, ...] = (
 )
 
 
+PACKAGED = ("pocket",)
+"""Loss networks whose weights come with the package."""
+
+
 def weights_folder() -> Path:
     """Where downloaded weights go: ``$IMPASTO_CACHE/weights``, or the user's cache folder."""
     cache = os.environ.get("IMPASTO_CACHE")
@@ -161,6 +166,17 @@ def copies(entry: WeightFile) -> Iterator[FoundWeights]:
         path = folder / entry.name
         if path.is_file():
             yield FoundWeights(entry, path)
+
+
+def locate(network: str, progress: Report | None = None, announce: Callable[[str], None] | None = None) -> Path:
+    """The file with the weights of `network`: that in the package where there is one, else as :func:`obtain`."""
+    return packaged(network) or obtain(network, progress, announce).path
+
+
+def packaged(network: str) -> Path | None:
+    """The file with the weights of `network` that comes with the package."""
+    folder = Path(str(resources.files("impasto"))) / "assets" / "loss"
+    return folder / f"{network}.safetensors" if network in PACKAGED else None
 
 
 def obtain(

@@ -14,10 +14,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from impasto.config import USUAL_LAYERS
 from impasto.core.loss_network import NORMALIZATIONS, VGG_CONVOLUTIONS, LossNetwork, build
 from impasto.errors import ImpastoError
 from impasto.files.download import Report
-from impasto.files.weights import obtain
+from impasto.files.weights import locate
 
 Tensors = dict[str, Tensor]
 
@@ -56,12 +57,12 @@ def load_loss_network(
     progress: Report | None = None,
     announce: Callable[[str], None] | None = None,
 ) -> LossNetwork:
-    """The frozen loss network `name` (vgg16, vgg19, squeezenet) with trained weights.
+    """The frozen loss network `name` (vgg16, vgg19, squeezenet, pocket) with trained weights.
 
     Args:
         file: Keras's ``.h5``, a ``.pth`` with torchvision's names, or ``.safetensors`` with torchvision's
-            names or those of ``LossNetwork.state_dict()``; None looks for a known file and downloads
-            the usual one if there is none.
+            names or those of ``LossNetwork.state_dict()``; None takes the one in the package or looks for a
+            known file, and downloads the usual one if there is none.
         normalization: ``caffe``, ``caffe-rounded`` or ``torchvision``: what the weights expect of a
             pixel; ``auto`` tells it from the file.
         progress: gets the state of a download.
@@ -71,12 +72,12 @@ def load_loss_network(
         ImpastoError: no such network; a file that is missing, broken, of another network or not of
             numbers (the text names it and the first layer that does not fit); a failed download.
     """
-    if name not in (*VGG_CONVOLUTIONS, "squeezenet"):
-        raise ImpastoError(f"there is no loss network {name!r}; there are {', '.join(VGG_CONVOLUTIONS)}, squeezenet")
+    if name not in USUAL_LAYERS:
+        raise ImpastoError(f"there is no loss network {name!r}; there are {', '.join(USUAL_LAYERS)}")
     if normalization not in ("auto", *NORMALIZATIONS):
         raise ImpastoError(f"normalization {normalization!r} must be auto, {', '.join(NORMALIZATIONS)}")
     say = announce or (lambda text: warnings.warn(text, stacklevel=3))
-    path = file if file is not None else obtain(name, progress, say).path
+    path = file if file is not None else locate(name, progress, say)
     content = _read(path, name)
     state, is_original = _fitting(content, path, name)
     if normalization == "auto":
