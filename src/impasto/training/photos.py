@@ -1,4 +1,7 @@
-"""Training photos: read by worker processes, broken ones skipped and named, memory independent of their number."""
+"""Training photos: read from folders, drawn, or both, by worker processes; memory independent of their number.
+
+Broken files are skipped and named.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import hashlib
 import os
 import signal
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -21,12 +25,15 @@ from torch.utils.data import DataLoader, Dataset
 from impasto.config import TrainConfig
 from impasto.errors import ImpastoError
 from impasto.files import images
+from impasto.training.synthetic import BLOCK, SyntheticPhotos
 
 SAMPLE = 512
 """How many photos are read in full before a training starts, to say at once that a folder is no good."""
 TOLERATED_SHARE = 0.1
 MAX_WORKERS = 8
 FEW_PHOTOS = 500
+SYNTHETIC_EPOCH = 2048
+"""How many photos an epoch has when all of them are drawn."""
 JOB = "job.json"
 """The file that tells a run folder, whose pictures are no photos."""
 
@@ -62,7 +69,7 @@ def to_float(photos: Tensor) -> Tensor:
 class Chunk(NamedTuple):
     """What a worker made of a few places in the order."""
 
-    photos: Tensor  # uint8 (n, 3, S, S), those that could be read
+    photos: Tensor  # uint8 (n, 3, S, S), those that could be read, and those drawn
     places: list[int]  # the place in the epoch's order of each
     broken: dict[str, str]  # path → problem
 
@@ -75,17 +82,34 @@ class PhotoBatch(NamedTuple):
 
 
 class _Reader(Dataset[Chunk]):
-    """Reads places of an order of paths. The paths lie in one array, which forked workers share untouched."""
+    """Reads or draws places of an epoch's order, whose numbers from `len(paths)` on mean drawn photos.
 
-    def __init__(self, paths: Sequence[Path], order: NDArray[np.int64], config: TrainConfig) -> None:
+    The paths lie in one array, which forked workers share untouched, and so do the textures of drawn photos.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        order: NDArray[np.int64],
+        config: TrainConfig,
+        synthetic: SyntheticPhotos,
+        epoch: int,
+    ) -> None:
         self.paths = np.array([os.fsencode(path) for path in paths])
         self.order = order
         self.config = config
+        self.synthetic = synthetic
+        self.epoch = epoch
 
-    def __getitem__(self, places: list[int]) -> Chunk:
+    def __getitem__(self, places: Sequence[int]) -> Chunk:
         photos, good, broken = [], [], {}
         for place in places:
-            path = Path(os.fsdecode(self.paths[self.order[place]]))
+            number = self.order[place]
+            if number >= len(self.paths):
+                photos.append(self.synthetic.photo(self.epoch, place))
+                good.append(place)
+                continue
+            path = Path(os.fsdecode(self.paths[number]))
             try:
                 photos.append(read_photo(path, self.config))
                 good.append(place)
@@ -104,27 +128,38 @@ def read_photo(path: Path, config: TrainConfig) -> Tensor:
 
 @dataclass
 class Photos:
-    """The photos of a training: their paths, and those that turned out broken."""
+    """The photos of a training: the paths of those that are read, how many are drawn, and those that are broken.
+
+    An epoch has each path once and `drawn` new synthetic photos, in one random order.
+    """
 
     paths: list[Path]
     config: TrainConfig
     broken: dict[str, str] = field(default_factory=dict)
+    drawn: int = 0
+
+    def __post_init__(self) -> None:
+        self._synthetic = SyntheticPhotos(self.config.seed, self.config.image_size)
 
     @classmethod
     def find(cls, folders: Sequence[str | os.PathLike[str]], config: TrainConfig) -> Photos:
         """The readable photos under `folders`, or the share of them that the configuration asks for.
 
+        ``config.synthetic`` is the share of drawn photos in an epoch; without folders all are drawn.
+
         Raises:
             ImpastoError: fewer photos than a batch, or more than a tenth of a sample broken.
         """
+        if not folders or config.synthetic == 1:
+            return cls._all_drawn(config)
         paths = without_run_folders(images.find([Path(folder) for folder in folders]))
         found = len(paths)
         if config.fraction < 1:
             chosen = torch.randperm(len(paths), generator=_generator(config.seed, -1))
             paths = [paths[i] for i in sorted(chosen[: round(len(paths) * config.fraction)].tolist())]
-        photos = cls(paths, config)
+        photos = cls(paths, config, drawn=round(len(paths) * config.synthetic / (1 - config.synthetic)))
         where = ", ".join(str(folder) for folder in folders)
-        if len(paths) < config.batch_size:
+        if not paths or photos.usable < config.batch_size:
             used = f", of which --fraction leaves {len(paths)}" if len(paths) < found else ""
             raise ImpastoError(
                 f"found {found} photos in {where}{used}, and a batch needs {config.batch_size}; "
@@ -133,9 +168,20 @@ class Photos:
         photos._check_sample()
         return photos
 
+    @classmethod
+    def _all_drawn(cls, config: TrainConfig) -> Photos:
+        photos = cls([], config, drawn=max(1, round(SYNTHETIC_EPOCH * config.fraction)))
+        if photos.drawn < config.batch_size:
+            raise ImpastoError(
+                f"an epoch has {photos.drawn} drawn photos, and a batch needs {config.batch_size}; "
+                "take a larger --fraction, or a smaller --batch-size"
+            )
+        return photos
+
     @property
     def usable(self) -> int:
-        return len(self.paths) - len(self.broken)
+        """How many photos an epoch has."""
+        return len(self.paths) - len(self.broken) + self.drawn
 
     @property
     def batches_per_epoch(self) -> int:
@@ -143,24 +189,44 @@ class Photos:
 
     def epoch(self, epoch: int, position: int = 0) -> Iterator[PhotoBatch]:
         """The batches of epoch number `epoch`, from a place in its order on; an incomplete last one is dropped."""
-        order = torch.randperm(len(self.paths), generator=_generator(self.config.seed, epoch)).numpy()
+        count = len(self.paths) + self.drawn
+        order = torch.randperm(count, generator=_generator(self.config.seed, epoch)).numpy()
         size = self.config.batch_size
         photos = torch.empty(0)
         places: list[int] = []
-        for chunk in self._chunks(order, range(position, len(order)), size):
+        for chunk in self._chunks(order, self._portions(position, count), epoch):
             self.note_broken(chunk.broken)
             for place in chunk.places if self.broken else ():
-                self.broken.pop(str(self.paths[order[place]]), None)  # mended since
+                if order[place] < len(self.paths):
+                    self.broken.pop(str(self.paths[order[place]]), None)  # mended since
             photos = torch.cat([photos, chunk.photos]) if places else chunk.photos
             places += chunk.places
             while len(places) >= size:
                 yield PhotoBatch(photos[:size], places[size - 1] + 1)
                 photos, places = photos[size:], places[size:]
 
+    def samples(self, count: int) -> Tensor:
+        """Up to `count` photos to look at, always the same, uint8 (n, 3, S, S): first of those read, then drawn ones.
+
+        There are fewer only where all photos are read and the first of them are broken or few.
+        """
+        photos: list[Tensor] = []
+        for path in self.paths[: 4 * count]:
+            if len(photos) < count and str(path) not in self.broken:
+                with suppress(ImpastoError):  # it vanished since; the next epoch will name it
+                    photos.append(read_photo(path, self.config))
+        if self.drawn:
+            photos += [self._synthetic.sample(number) for number in range(count - len(photos))]
+        size = self.config.image_size
+        return torch.stack(photos) if photos else torch.empty(0, 3, size, size, dtype=torch.uint8)
+
     @property
     def digest(self) -> str:
         """Tells one list of photos from another."""
-        return hashlib.sha256(b"\0".join(os.fsencode(path) for path in self.paths)).hexdigest()
+        names = [os.fsencode(path) for path in self.paths]
+        if self.drawn:
+            names.append(f"and {self.drawn} drawn".encode())
+        return hashlib.sha256(b"\0".join(names)).hexdigest()
 
     def note_broken(self, broken: dict[str, str]) -> None:
         """Remembers photos that could not be read. Raises ImpastoError when they are more than a tenth."""
@@ -176,23 +242,38 @@ class Photos:
     def _check_sample(self) -> None:
         order = torch.randperm(len(self.paths), generator=_generator(self.config.seed, -2)).numpy()[:SAMPLE]
         tried = 0
-        for chunk in self._chunks(order, range(len(order)), 32):
+        for chunk in self._chunks(order, _split(range(len(order)), 32), epoch=0):
             tried += len(chunk.places) + len(chunk.broken)
             self.broken.update(chunk.broken)
         if len(self.broken) > TOLERATED_SHARE * tried or self.usable < self.config.batch_size:
             raise ImpastoError(self.complaint(f"{len(self.broken)} of the first {tried} photos tried cannot be read"))
 
-    def _chunks(self, order: NDArray[np.int64], places: Sequence[int], size: int) -> Iterator[Chunk]:
-        workers = choose_workers(self.config.workers) if len(places) > 2 * size else 0
+    def _portions(self, position: int, count: int) -> list[range]:
+        """The rest of an epoch's places in portions for the workers."""
+        if not self.drawn:
+            return _split(range(position, count), self.config.batch_size)
+        # Drawn photos come cheapest by whole blocks, wherever the epoch goes on.
+        begun = range(position, min(count, -(-position // BLOCK) * BLOCK))
+        return [*([begun] if begun else []), *_split(range(begun.stop, count), BLOCK)]
+
+    def _chunks(self, order: NDArray[np.int64], portions: Sequence[range], epoch: int) -> Iterator[Chunk]:
+        workers = choose_workers(self.config.workers) if len(portions) > 2 else 0
+        if self.drawn:
+            self._synthetic.prepare()
         loader = DataLoader(
-            _Reader(self.paths, order, self.config),
-            sampler=[list(places[i : i + size]) for i in range(0, len(places), size)],
+            _Reader(self.paths, order, self.config, self._synthetic, epoch),
+            sampler=portions,
             batch_size=None,
             num_workers=workers,
-            prefetch_factor=4 if workers else None,
+            # A block of drawn photos is a supply for many batches, and large.
+            prefetch_factor=(1 if self.drawn else 4) if workers else None,
             worker_init_fn=_start_worker if workers else None,
         )
         yield from loader
+
+
+def _split(places: range, size: int) -> list[range]:
+    return [places[i : i + size] for i in range(0, len(places), size)]
 
 
 def without_run_folders(paths: Sequence[Path]) -> list[Path]:
