@@ -1,0 +1,1 @@
+"""How good a style is: its objective against optimization from scratch, and measures of its pictures."""
