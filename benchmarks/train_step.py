@@ -1,14 +1,16 @@
-"""Times one classic training step against the plain eager float32 step of pytorch/examples.
+"""Times one training step of each recipe against the plain eager float32 step of pytorch/examples.
 
     python benchmarks/train_step.py [--repeats 5] [--size 256] [--batch 4]
 
-Both train the network of 1,679,235 parameters with a VGG-16 of random weights (the time does not depend
-on them) on the same random photos, alternating in one process; medians and peak memory are printed.
+Plain and classic train the network of 1,679,235 parameters with a VGG-16 of random weights (the time does not
+depend on them), quick its turbo network with the loss network in the package, all on whole photos of the same size,
+though a quick training begins with smaller ones. They alternate in one process; medians and peak memory are printed.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import resource
 import statistics
 import subprocess
@@ -21,11 +23,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from impasto.config import TrainConfig
+from impasto.config import RECIPES, make_config
 from impasto.core import loss_network
 from impasto.core.losses import Look, PerceptualLoss
 from impasto.core.transformer import TransformerNet
 from impasto.training import trainer
+from impasto.training.loss_weights import load_loss_network
 
 STYLE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 
@@ -91,17 +94,24 @@ def plain_step(photos: Tensor) -> Callable[[], None]:
     return step
 
 
-def impasto_step(photos: Tensor) -> Callable[[], None]:
-    config = TrainConfig(batch_size=len(photos), image_size=photos.shape[-1])
+def recipe_step(recipe: str, photos: Tensor) -> Callable[[], None]:
+    options = {**RECIPES[recipe], "batch_size": len(photos), "image_size": photos.shape[-1], "start_size": 0}
+    config = make_config(options)
+    own = config.loss.loss_network == "pocket"
+    judge = load_loss_network("pocket") if own else loss_network.vgg(config.loss.loss_network)
     fabric = trainer.make_fabric("cpu", trainer.choose_precision("auto", "cpu"))
     network = trainer.lay_out(TransformerNet(config.network), fabric)
-    loss = trainer.lay_out(PerceptualLoss(loss_network.vgg("vgg16"), [photos[:1]], config.loss), fabric)
+    loss = trainer.lay_out(PerceptualLoss(judge, [photos[:1]], config.loss), fabric)
     state = trainer.TrainState(network, config)
     wrapped, optimizer = fabric.setup(network, state.optimizer)
     return lambda: trainer.train_step(fabric, wrapped, optimizer, loss, photos, Look(), state) and None
 
 
-STEPS = {"plain": plain_step, "impasto": impasto_step}
+STEPS = {
+    "plain": plain_step,
+    "classic": functools.partial(recipe_step, "classic"),
+    "quick": functools.partial(recipe_step, "quick"),
+}
 
 
 def own_peak() -> int:
@@ -146,8 +156,9 @@ def main() -> None:
     print(f"{'':10}{'median s':>10}{'photos/s':>10}{'peak MB':>10}")
     for name in steps:
         print(f"{name:10}{medians[name]:10.2f}{arguments.batch / medians[name]:10.2f}{memory[name]:10.0f}")
-    speed, space = medians["plain"] / medians["impasto"], memory["impasto"] / memory["plain"]
-    print(f"impasto is {speed:.2f} times faster at {space:.2f} of the memory")
+    for name in list(steps)[1:]:
+        speed, space = medians["plain"] / medians[name], memory[name] / memory["plain"]
+        print(f"{name} is {speed:.2f} times faster than plain at {space:.2f} of the memory")
 
 
 if __name__ == "__main__":

@@ -57,11 +57,16 @@ def test_a_bundled_style_repaints_real_photos_well(name: str) -> None:
         assert np.abs(border.mean(axis=0) - inside.mean(axis=0)).max() < 40  # no dirty border
 
 
-def test_the_demo_writes_a_picture_of_each_sample_photo(impasto: Command, tmp_path: Path) -> None:
-    done = impasto("demo", tmp_path / "demo pictures", OMP_NUM_THREADS="2")
+def test_the_demo_repaints_sample_photos_trains_a_style_and_repaints_them_with_that(
+    impasto: Command, tmp_path: Path
+) -> None:
+    done = impasto("demo", "demo pictures", "--minutes", "0.03", cwd=tmp_path, OMP_NUM_THREADS="2")
     assert done.returncode == 0, done.stderr
-    pictures = sorted((tmp_path / "demo pictures").iterdir())
-    assert len(pictures) == 4 * len(package.styles())
+    folder = tmp_path / "demo pictures"
+    pictures = sorted(folder.glob("*.jpg"))
+    assert len(pictures) == 4 * len(package.styles()) + 4
+    assert {path.name for path in folder.iterdir() if path not in pictures} == {"flow_field.safetensors", "runs"}
+    assert not (tmp_path / "runs").exists()
     with Image.open(pictures[0]) as picture:
         assert picture.size == (512 + 5 + 512, 512)  # astronaut beside its stylized image
 
@@ -69,4 +74,4 @@ def test_the_demo_writes_a_picture_of_each_sample_photo(impasto: Command, tmp_pa
 def test_the_table_of_styles_names_each(impasto: Command) -> None:
     done = impasto("styles")
     assert done.returncode == 0, done.stderr
-    assert all(name in done.stdout for name in package.styles())
+    assert all(name in done.stdout for name in [*package.styles(), "flow_field", "stained_glass"])

@@ -20,6 +20,7 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file
 
+from impasto.files import style_file
 from support import Command, photo
 
 Refused = Callable[..., str]
@@ -203,13 +204,12 @@ BAD = {
     "no painting": (["--photos", "{photos}"], "which painting"),
     "painting missing": (["nowhere.jpg", "--photos", "{photos}"], "nowhere.jpg"),
     "painting no image": (["{text}", "--photos", "{photos}"], "notes.txt"),
-    "no photos": (["{painting}"], "impasto data"),
     "photo folder missing": (["{painting}", "--photos", "{tmp}/nowhere"], "nowhere"),
     "photo folder empty": (["{painting}", "--photos", "{empty}"], "found 0 photos"),
     "too few photos": (["{painting}", "--photos", "{photos}", "--batch-size", "13"], "--batch-size"),
     "too many broken": (["{painting}", "--photos", "{broken}"], "cannot be read"),
     "recipe unknown": (["{painting}", "--photos", "{photos}", "--recipe", "soup"], "'soup'"),
-    "epochs": (["{painting}", "--photos", "{photos}", "--epochs", "0"], "--epochs"),
+    "epochs": (["{painting}", "--photos", "{photos}", "--epochs=-1"], "--epochs"),
     "fraction": (["{painting}", "--photos", "{photos}", "--fraction", "1.5"], "--fraction"),
     "choice": (["{painting}", "--photos", "{photos}", "--padding", "mirror"], "--padding"),
     "not a number": (["{painting}", "--photos", "{photos}", "--width", "wide"], "--width"),
@@ -279,11 +279,34 @@ def test_bad_input_gets_one_clear_line(
     assert [path.name for path in tmp_path.glob("*.safetensors")] == ["folder.safetensors"]
 
 
+@pytest.mark.parametrize("name", ["file", "flow_field"])
+def test_a_painting_alone_is_enough(name: str, impasto: Command, painting: Path, tmp_path: Path) -> None:
+    nothing = {key: str(tmp_path / "nothing") for key in ("IMPASTO_CACHE", "TORCH_HOME", "KERAS_HOME")}
+    done = impasto(
+        *("train", painting if name == "file" else name, "--out", "mine.safetensors", "--run-dir", "run"),
+        *("--max-iterations", "3", "--width", "8", "--blocks", "1", "--workers", "0"),
+        cwd=tmp_path,
+        IMPASTO_WEIGHTS_URL="http://127.0.0.1:9/",
+        **nothing,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "recipe quick, since" in done.stdout
+    assert "draws images" in done.stdout
+    style = style_file.load(tmp_path / "mine.safetensors")
+    assert (style.network.body, style.provenance["recipe"], style.provenance["iterations"]) == ("turbo", "quick", 3)
+    assert style.provenance["options"]["loss_network"] == "pocket"
+    assert list((tmp_path / "run" / "previews").iterdir())
+
+
+def test_weights_at_hand_choose_the_original_recipe(trained: Path) -> None:
+    assert style_file.load(trained).provenance["recipe"] == "classic"  # --loss-weights was given, and no recipe
+
+
 def test_without_weights_and_network_it_says_what_to_fetch_and_where_to_put_it(
     impasto: Command, painting: Path, photo_folder: Path, tmp_path: Path, refused: Refused
 ) -> None:
     done = impasto(
-        *("train", painting, "--photos", photo_folder),
+        *("train", painting, "--photos", photo_folder, "--recipe", "classic"),
         cwd=tmp_path,
         IMPASTO_CACHE=str(tmp_path / "cache"),
         TORCH_HOME=str(tmp_path / "torch"),

@@ -1,18 +1,22 @@
-"""Training photos: order, batches, shapes, and broken files, on real folders."""
+"""Training photos: order, batches, shapes, and broken files, on real folders; drawn photos, alone and among them."""
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from impasto.config import TrainConfig
 from impasto.errors import ImpastoError
 from impasto.training import photos as photos_module
 from impasto.training.photos import PhotoBatch, Photos, choose_workers, read_photo, square, to_float, to_tensor
+from impasto.training.synthetic import BLOCK
 
 SIDE = 32
 
@@ -310,3 +314,142 @@ def test_a_folder_of_broken_photos_names_three_and_ends_the_list(tmp_path: Path)
     assert str(raised.value).count("photo 0") == 3
     assert "…" in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+# --- Drawn photos ---
+
+
+@pytest.fixture
+def short_epochs(monkeypatch: pytest.MonkeyPatch) -> int:
+    """An epoch of drawn photos that is two blocks and a bit."""
+    count = 2 * BLOCK + 11
+    monkeypatch.setattr(photos_module, "SYNTHETIC_EPOCH", count)
+    return count
+
+
+def same(ours: list[PhotoBatch], theirs: list[PhotoBatch]) -> bool:
+    return [b.position for b in ours] == [b.position for b in theirs] and all(
+        torch.equal(a.photos, b.photos) for a, b in zip(ours, theirs, strict=True)
+    )
+
+
+def test_without_a_folder_all_photos_are_drawn(short_epochs: int) -> None:
+    photos = Photos.find([], config(batch_size=4))
+    assert photos.paths == []
+    assert photos.usable == short_epochs
+    batches = list(photos.epoch(0))
+    assert len(batches) == photos.batches_per_epoch == short_epochs // 4
+    assert {batch.photos.shape for batch in batches} == {(4, 3, SIDE, SIDE)}
+    assert batches[0].photos.dtype == torch.uint8
+    assert len({photo.numpy().tobytes() for batch in batches for photo in batch.photos}) == 4 * len(batches)
+
+
+def test_drawn_photos_are_the_same_ones_again_and_new_in_each_epoch_and_for_each_seed(short_epochs: int) -> None:
+    first, again, later = (list(Photos.find([], config(batch_size=9)).epoch(epoch)) for epoch in (0, 0, 1))
+    other = list(Photos.find([], config(batch_size=9, seed=1)).epoch(0))
+    assert same(first, again)
+    kinds = [
+        {photo.numpy().tobytes() for batch in batches for photo in batch.photos} for batches in (first, later, other)
+    ]
+    assert not kinds[0] & kinds[1]
+    assert not kinds[0] & kinds[2]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_drawn_photos_do_not_depend_on_the_number_of_workers(
+    workers: int, short_epochs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photos_module, "SYNTHETIC_EPOCH", 4 * BLOCK)
+    alone, helped = (Photos.find([], config(batch_size=5, workers=number)) for number in (0, workers))
+    assert same(list(alone.epoch(1)), list(helped.epoch(1)))
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(batch=st.integers(1, 20), share=st.floats(0, 1))
+def test_an_epoch_of_drawn_photos_goes_on_from_any_batch(short_epochs: int, batch: int, share: float) -> None:
+    whole = list(Photos.find([], config(batch_size=batch)).epoch(2))
+    stopped = int(share * (len(whole) - 1))
+    rest = Photos.find([], config(batch_size=batch)).epoch(2, whole[stopped].position)
+    assert same(list(rest), whole[stopped + 1 :])
+
+
+@pytest.mark.parametrize(("share", "drawn"), [(0.0, 0), (0.25, 4), (0.5, 12), (0.9, 108)])
+def test_a_mix_has_each_photo_once_and_the_share_that_is_drawn(tmp_path: Path, share: float, drawn: int) -> None:
+    make_photos(tmp_path, 12)
+    photos = Photos.find([tmp_path], config(synthetic=share, batch_size=1))
+    assert (photos.drawn, photos.usable) == (drawn, 12 + drawn)
+    for epoch in range(2):
+        batches = list(photos.epoch(epoch))
+        assert len(batches) == photos.batches_per_epoch == 12 + drawn
+        plain = [batch for batch in batches if (batch.photos == batch.photos[0, 0, 0, 0]).all()]
+        assert sorted(numbers(plain)) == list(range(12))
+        assert drawn < 10 or batches.index(plain[0]) < len(batches) / 2 < batches.index(plain[-1])
+
+
+def test_a_mix_goes_on_from_any_batch_and_with_any_workers(tmp_path: Path) -> None:
+    paths = make_photos(tmp_path, 40)
+    spoil(paths[3])
+    alone, helped = (Photos.find([tmp_path], config(synthetic=0.8, batch_size=7, workers=n)) for n in (0, 2))
+    whole = list(alone.epoch(0))
+    assert same(list(helped.epoch(0)), whole)
+    assert alone.broken == helped.broken
+    assert same(list(alone.epoch(0, whole[9].position)), whole[10:])
+
+
+def test_a_share_of_one_leaves_the_folders_alone(tmp_path: Path, short_epochs: int) -> None:
+    photos = Photos.find([tmp_path / "nowhere"], config(synthetic=1.0))
+    assert (photos.paths, photos.usable) == ([], short_epochs)
+
+
+def test_few_photos_do_with_drawn_ones_but_none_is_an_error(tmp_path: Path) -> None:
+    make_photos(tmp_path / "few", 3)
+    (tmp_path / "none").mkdir()
+    assert Photos.find([tmp_path / "few"], config(synthetic=0.5, batch_size=4)).usable == 6
+    with pytest.raises(ImpastoError, match="found 0 photos in .*none"):
+        Photos.find([tmp_path / "none"], config(synthetic=0.5))
+
+
+def test_a_fraction_shortens_an_epoch_of_drawn_photos(short_epochs: int) -> None:
+    assert Photos.find([], config(fraction=0.1)).usable == round(short_epochs * 0.1)
+    with pytest.raises(ImpastoError, match=r"--fraction.*--batch-size"):
+        Photos.find([], config(fraction=0.01, batch_size=4))
+
+
+def test_the_digest_tells_what_is_drawn_and_stays_what_it_was_for_folders(tmp_path: Path) -> None:
+    paths = make_photos(tmp_path, 6)
+    digests = [Photos.find([tmp_path], config(synthetic=share)).digest for share in (0.0, 0.5, 0.75)]
+    assert len({*digests, Photos.find([], config()).digest}) == 4
+    assert digests[0] == hashlib.sha256(b"\0".join(str(path).encode() for path in paths)).hexdigest()
+
+
+# --- Samples ---
+
+
+def test_samples_are_the_first_photos_that_can_be_read(tmp_path: Path) -> None:
+    paths = make_photos(tmp_path, 20)
+    spoil(paths[1])
+    photos = Photos.find([tmp_path], config())
+    paths[2].unlink()  # after it was found good
+    assert numbers([PhotoBatch(photos.samples(4), 0)]) == [0, 3, 4, 5]
+    assert photos.samples(100).shape == (18, 3, SIDE, SIDE)
+
+
+def test_samples_of_drawn_photos_are_fixed_and_of_several_scenes(short_epochs: int) -> None:
+    ours, theirs = (Photos.find([], config(workers=0)).samples(6) for _ in range(2))
+    assert ours.shape == (6, 3, SIDE, SIDE)
+    assert ours.dtype == torch.uint8
+    assert torch.equal(ours, theirs)
+    assert len({photo.numpy().tobytes() for photo in ours}) == 6
+
+
+def test_samples_of_a_mix_begin_with_photos_that_are_read(tmp_path: Path) -> None:
+    make_photos(tmp_path, 3)
+    samples = Photos.find([tmp_path], config(synthetic=0.5)).samples(5)
+    assert len(samples) == 5
+    assert numbers([PhotoBatch(samples[:3], 0)]) == [0, 1, 2]
+    assert torch.equal(samples[3:], Photos.find([], config()).samples(2))
+
+
+def test_no_sample_where_nothing_can_be_read(tmp_path: Path) -> None:
+    photos = Photos([tmp_path / "gone.png"], config())
+    assert photos.samples(4).shape == (0, 3, SIDE, SIDE)

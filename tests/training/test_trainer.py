@@ -286,6 +286,45 @@ def test_a_limit_of_time_ends_the_training(fabric: Fabric, folder: Path) -> None
     assert seen[0].remaining == 0
 
 
+def test_without_epochs_the_photos_are_read_again_until_the_iterations_are_over(fabric: Fabric, folder: Path) -> None:
+    _, seen = run(fabric, folder, config(epochs=0, max_iterations=10))
+    assert [p.epoch for p in seen] == [1] * 4 + [2] * 4 + [3] * 2
+    assert {(p.epochs, p.iterations) for p in seen} == {(0, 10)}
+    _, seen = run(fabric, folder, config(epochs=0, max_minutes=1e-9))
+    assert len(seen) == 1
+
+
+def test_photos_grow_to_their_whole_in_three_steps() -> None:
+    settings = TrainConfig(image_size=256, start_size=128)
+    sides = [trainer.piece_side(settings, done) for done in (0, 0.3, 0.34, 0.66, 0.67, 1)]
+    assert sides == [128, 128, 192, 192, 256, 256]
+    assert trainer.piece_side(TrainConfig(), 0) == 256
+    assert trainer.piece_side(TrainConfig(image_size=100, start_size=70), 0) == 70
+    assert trainer.piece_side(TrainConfig(image_size=100, start_size=70), 1) == 100
+
+
+def test_a_piece_lies_at_one_place_of_all_photos_and_anywhere_in_them() -> None:
+    rows = torch.arange(8).view(1, 1, 8, 1).expand(2, 3, 8, 8)
+    columns = torch.arange(8).expand(2, 3, 8, 8)
+    random, corners = torch.Generator().manual_seed(0), set()
+    for _ in range(200):
+        state = random.get_state()
+        tops = trainer.random_piece(rows, 6, random)
+        random.set_state(state)
+        lefts = trainer.random_piece(columns, 6, random)
+        assert tops.shape == (2, 3, 6, 6)
+        assert torch.equal(tops[0], tops[1])
+        corners.add((int(tops[0, 0, 0, 0]), int(lefts[0, 0, 0, 0])))
+    assert corners == {(top, left) for top in range(3) for left in range(3)}
+    assert trainer.random_piece(rows, 8, random) is rows
+
+
+def test_a_growing_training_shows_the_network_growing_pieces(fabric: Fabric, folder: Path) -> None:
+    settings = config(image_size=96, start_size=64)
+    _, seen = run(fabric, folder, settings)
+    assert [p.photo.shape[-1] for p in seen] == [64] * 3 + [80] * 3 + [96] * 2
+
+
 def test_a_training_that_is_over_does_nothing_more(fabric: Fabric, folder: Path) -> None:
     state, _ = run(fabric, folder, config(epochs=1))
     before = result(state)

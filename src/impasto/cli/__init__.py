@@ -12,10 +12,12 @@ from impasto.errors import ImpastoError
 from impasto.version import __version__
 
 COMMANDS = {
-    "demo": "Repaint sample photos with the bundled styles, before and after side by side.",
+    "demo": "Repaint sample photos with the bundled styles, then with one that it trains.",
     "stylize": "Repaint photos with a style.",
-    "styles": "List the bundled styles.",
+    "styles": "List the bundled styles and paintings.",
     "train": "Train a painting into a style file.",
+    "evaluate": "Measure styles against optimization from scratch.",
+    "optimize": "Repaint one photo by optimization: minutes instead of a moment, no training.",
     "inspect": "Show what a style file holds, and its network's layers and graph.",
     "weights": "List, download and verify the weights of loss networks.",
     "data": "Download photos to train with.",

@@ -88,7 +88,8 @@ class TrainingBar:
 
 def describe(progress: TrainProgress) -> tuple[str, str, str]:
     """Where the training is; its losses, pace and age; what is left."""
-    place = f"epoch {progress.epoch}/{progress.epochs} iteration {progress.iteration}/{progress.iterations}"
+    epoch = f"epoch {progress.epoch}/{progress.epochs} " if progress.epochs else ""
+    place = f"{epoch}iteration {progress.iteration}/{progress.iterations}"
     losses = f"loss {progress.total_loss:.4g} content {progress.content_loss:.4g} style {progress.style_loss:.4g}"
     details = f"{losses}  {progress.photos_per_second:.2f} photos/s  {clock(progress.elapsed)} elapsed"
     return place, details, f"{clock(progress.remaining)} left"

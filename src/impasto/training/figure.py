@@ -107,8 +107,9 @@ def smoothed(values: Sequence[float], decay: float = SMOOTHING) -> list[float]:
 
 
 def describe(progress: TrainProgress) -> str:
+    epoch = f"epoch {progress.epoch} of {progress.epochs}   " if progress.epochs else ""
     return (
-        f"epoch {progress.epoch} of {progress.epochs}   iteration {progress.iteration} of {progress.iterations}   "
+        f"{epoch}iteration {progress.iteration} of {progress.iterations}   "
         f"elapsed {clock(progress.elapsed)}   {100 * progress.done:.0f} %"
     )
 

@@ -23,13 +23,21 @@ from impasto.core.transformer import TransformerNet
 from impasto.errors import ImpastoError
 from impasto.files import style_file
 from impasto.files.download import Report
-from impasto.files.weights import obtain
+from impasto.files.weights import locate
 from impasto.training import trainer
 from impasto.training.figure import ProgressFigure
 from impasto.training.loss_weights import load_loss_network
-from impasto.training.photos import FEW_PHOTOS, Photos, read_photo, to_float, to_tensor
+from impasto.training.photos import FEW_PHOTOS, Photos, to_float, to_tensor
 from impasto.training.result import make_style
-from impasto.training.run_folder import FIGURE, Job, RunFolder, next_preview, resume_command, to_pixels
+from impasto.training.run_folder import (
+    FIGURE,
+    FIRST_PREVIEW,
+    Job,
+    RunFolder,
+    next_preview,
+    resume_command,
+    to_pixels,
+)
 from impasto.training.trainer import TrainProgress, TrainState
 from impasto.version import __version__
 
@@ -55,7 +63,7 @@ def with_weights(job: Job, network: str, on_download: Report | None, announce: A
     Raises:
         ImpastoError: no such file, or a training that is to go on began with other weights.
     """
-    path = Path(job.loss_weights) if job.loss_weights else obtain(network, on_download, announce).path
+    path = Path(job.loss_weights) if job.loss_weights else locate(network, on_download, announce)
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -88,7 +96,9 @@ class Run:
         self.config = config = settled(config)
         self.announce = announce
         self.photos = Photos.find(job.photos, config)
-        if self.photos.usable < FEW_PHOTOS:
+        if not job.photos:
+            announce("no --photos: the program draws images to train on")
+        elif self.photos.usable < FEW_PHOTOS:
             announce(f"only {self.photos.usable} photos: with fewer than {FEW_PHOTOS} a style generalizes less well")
         self.job = with_weights(job, config.loss.loss_network, on_download, announce)
         network = load_loss_network(
@@ -165,15 +175,17 @@ class Run:
     def _loop(self, folder: RunFolder, figure: ProgressFigure, listeners: list[Listener], stop: StopRequest) -> None:
         """Trains to the end or to a request to stop."""
         saved = time.monotonic()
-        preview = next_preview(self.state.iteration)
+        preview = next_preview(self.state.elapsed)
         progress = None
         for progress in trainer.train(self.fabric, self.state, self.loss, self.photos, self.config):
             figure.add(folder.add_losses(progress))
             if progress.iteration % self.config.plot_every == 0 and figure.due():
                 folder.write(FIGURE, figure.draw(progress))
-            if progress.iteration == preview:
-                self._preview(folder)
-                preview = next_preview(progress.iteration)
+            if progress.elapsed >= preview:
+                path = self._preview(folder)
+                if path is not None and preview == FIRST_PREVIEW:
+                    self.announce(f"a first preview: {path}")
+                preview = next_preview(progress.elapsed)
             for listener in listeners:
                 listener(progress)
             if time.monotonic() - saved > 60 * self.config.checkpoint_minutes:
@@ -185,19 +197,17 @@ class Run:
             folder.write(FIGURE, figure.draw(progress))
             self._preview(folder)
 
-    def _preview(self, folder: RunFolder) -> None:
+    def _preview(self, folder: RunFolder) -> Path | None:
         """A few fixed photos above their stylized versions, by the weights that the style file would get."""
-        paths = [path for path in self.photos.paths[: 4 * PREVIEW_PHOTOS] if str(path) not in self.photos.broken]
-        try:
-            photos = to_float(torch.stack([read_photo(path, self.config) for path in paths[:PREVIEW_PHOTOS]]))
-        except ImpastoError:
-            return  # a photo vanished since; the loop will name it
+        photos = to_float(self.photos.samples(PREVIEW_PHOTOS))
+        if not len(photos):
+            return None  # they all vanished since; the loop will name them
         network = TransformerNet(self.config.network).eval()
         network.load_state_dict(self.state.result())
         network = trainer.lay_out(network, self.fabric)
         with torch.inference_mode(), self.fabric.autocast():
             stylized = network(photos.to(self.fabric.device)).cpu()
-        folder.save_preview(self.state.iteration, [[to_pixels(p) for p in row] for row in (photos, stylized)])
+        return folder.save_preview(self.state.iteration, [[to_pixels(p) for p in row] for row in (photos, stylized)])
 
     def _finish(self) -> Path:
         job, config = self.job, self.config

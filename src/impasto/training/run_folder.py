@@ -35,7 +35,7 @@ LOSSES = "losses.jsonl"
 FIGURE = "progress.png"
 PREVIEWS = "previews"
 CHECKPOINTS = ("checkpoint.pt", "checkpoint-before.pt")
-FIRST_PREVIEW = 25
+FIRST_PREVIEW = 20.0
 PREVIEW_GROWTH = 1.3
 
 
@@ -182,9 +182,9 @@ class RunFolder:
         return path
 
 
-def new_run_dir(painting: str) -> Path:
+def new_run_dir(painting: str, runs: Path = Path("runs")) -> Path:
     """Makes runs/<painting>-<date>-<time>, with a number behind where that exists already."""
-    base = Path("runs") / f"{Path(painting).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
+    base = runs / f"{Path(painting).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
     others = (base.with_name(f"{base.name}-{number}") for number in itertools.count(2))
     for path in itertools.chain([base], others):
         try:
@@ -203,11 +203,11 @@ def resume_command(path: Path) -> str:
     return f"impasto train --resume {shlex.quote(str(path))}"
 
 
-def next_preview(iteration: int) -> int:
-    """The first preview after `iteration`: they are dense while the picture changes fast, sparse later."""
+def next_preview(elapsed: float) -> float:
+    """Seconds of training at the first preview after `elapsed`: dense while the picture changes fast, sparse later."""
     preview = FIRST_PREVIEW
-    while preview <= iteration:
-        preview = round(preview * PREVIEW_GROWTH)
+    while preview <= elapsed:
+        preview *= PREVIEW_GROWTH
     return preview
 
 

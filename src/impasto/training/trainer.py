@@ -22,6 +22,9 @@ from impasto.errors import ImpastoError
 from impasto.training.photos import Photos, to_float
 
 EMA_WARM_UP = 10
+GROWTH_STEPS = 3
+GROWTH_MULTIPLE = 16
+"""Sides of growing pieces in pixels are multiples of this, which suits every network's strides."""
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
@@ -37,10 +40,11 @@ class TrainProgress:
     iteration: int
     """Steps done, from 1."""
     iterations: int
-    """Steps that the whole training is expected to take."""
+    """Steps that the whole training is expected to take, by the pace so far where minutes limit it."""
     epoch: int
     """From 1."""
     epochs: int
+    """0 where something else ends the training."""
     total_loss: float
     content_loss: float
     style_loss: float
@@ -140,14 +144,15 @@ def train(
     network, optimizer = fabric.setup(state.network, state.optimizer)
     network.train()
     started = time.perf_counter()
-    while state.epoch < config.epochs:
+    while state.epoch < (config.epochs or math.inf):
         for batch in photos.epoch(state.epoch, state.position):
             done = share_done(state, photos, config)
             if done >= 1:
                 return
             set_learning_rate(state, done)
-            pixels = to_float(fabric.to_device(batch.photos))
-            look = Look.draw(config.loss, step_generator(config.seed, state.iteration))
+            random = step_generator(config.seed, state.iteration)
+            look = Look.draw(config.loss, random)
+            pixels = to_float(fabric.to_device(random_piece(batch.photos, piece_side(config, done), random)))
             losses, stylized = train_step(fabric, network, optimizer, loss, pixels, look, state)
             state.iteration += 1
             state.position = batch.position
@@ -199,10 +204,28 @@ def share_done(state: TrainState, photos: Photos, config: TrainConfig) -> float:
     return max(by_steps, by_time)
 
 
-def total_iterations(photos: Photos, config: TrainConfig) -> int:
-    """Steps of the whole training; fewer than the epochs have when --max-iterations says so."""
-    by_epochs = config.epochs * photos.batches_per_epoch
-    return min(by_epochs, config.max_iterations or by_epochs)
+def total_iterations(photos: Photos, config: TrainConfig) -> float:
+    """Steps of the whole training by epochs and --max-iterations, the fewer; infinite where neither ends it."""
+    by_epochs = config.epochs * photos.batches_per_epoch if config.epochs else math.inf
+    return min(by_epochs, config.max_iterations or math.inf)
+
+
+def piece_side(config: TrainConfig, done: float) -> int:
+    """Side of the pieces of photos at this share of the training: it grows from the start size in equal steps."""
+    step = min(int(done * GROWTH_STEPS), GROWTH_STEPS - 1)
+    if not config.start_size or step == GROWTH_STEPS - 1:
+        return config.image_size
+    side = config.start_size + (config.image_size - config.start_size) * step / (GROWTH_STEPS - 1)
+    return min(config.image_size, round(side / GROWTH_MULTIPLE) * GROWTH_MULTIPLE) if step else config.start_size
+
+
+def random_piece(photos: Tensor, side: int, random: torch.Generator) -> Tensor:
+    """A square of `side` pixels of each of `photos` (B, 3, S, S), all at the same place."""
+    room = photos.shape[-1] - side
+    if not room:
+        return photos
+    top, left = torch.randint(room + 1, (2,), generator=random).tolist()
+    return photos[..., top : top + side, left : left + side]
 
 
 def set_learning_rate(state: TrainState, done: float) -> None:
@@ -228,9 +251,10 @@ def progress_of(
     stylized: Tensor,
     seconds: float,
 ) -> TrainProgress:
+    done = min(1.0, share_done(state, photos, config))
     return TrainProgress(
         iteration=state.iteration,
-        iterations=max(state.iteration, total_iterations(photos, config)),
+        iterations=max(state.iteration, round(state.iteration / done)),
         epoch=state.epoch + 1,
         epochs=config.epochs,
         total_loss=float(losses.total),
@@ -240,7 +264,7 @@ def progress_of(
         learning_rate=state.optimizer.param_groups[0]["lr"],
         photos_per_second=config.batch_size / seconds,
         elapsed=state.elapsed,
-        done=min(1.0, share_done(state, photos, config)),
+        done=done,
         photo=photo,
         stylized=stylized,
     )

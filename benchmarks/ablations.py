@@ -1,0 +1,113 @@
+"""What each part of the recipe `quick` buys: trains it with one thing changed at a time, and judges the results.
+
+    python benchmarks/ablations.py --painting FILE --photos DIR --judge-weights SQUEEZENET.safetensors [--minutes 2]
+
+Every variant gets the same time, one CPU thread and the same painting; none sees the photos that it is judged on but
+those variants that train on photos, which see the half that is not judged. Trained styles are kept in --runs, so that
+the script can be stopped and started again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from impasto import workflows
+from impasto.cli.progress import TrainingBar
+from impasto.evaluation.options import EvaluateOptions
+from impasto.files import images
+
+SQUEEZENET = {"loss_network": "squeezenet", "loss_normalization": "caffe-rounded"}
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "quick": {},
+    "photos instead of drawn images": {"photos": True},
+    "SqueezeNet, one look": {"weights": True, **SQUEEZENET},
+    "SqueezeNet, random looks 1 to 1.8": {"weights": True, "look_scale": [1.0, 1.8], **SQUEEZENET},
+    "not balanced": {"balanced": False, "content_weight": 1.0, "style_weight": 4.0},
+    "classic network, half width": {"body": "classic", "width": 16},
+    "turbo on a grid of 8": {"downsampling": 8, "width": 64, "blocks": 3},
+    "no moving average": {"ema": 0.0},
+    "constant rate": {"schedule": "constant"},
+    "no growing": {"start_size": 0},
+    "no shift of the look": {"look_shift": 0},
+    "no total variation": {"tv_weight": 0.0},
+}
+"""What differs from `quick`; `photos` and `weights` say what is needed beside options."""
+
+
+def halves(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Every other photo to train with, the others to judge on."""
+    found = images.find([folder])
+    return found[::2], found[1::2]
+
+
+def train(name: str, arguments: argparse.Namespace, photos: list[Path]) -> Path:
+    options = dict(VARIANTS[name])
+    out = arguments.runs / f"{name.replace(' ', '-').replace(',', '')}.safetensors"
+    if out.exists():
+        return out
+    needs_photos, needs_weights = options.pop("photos", False), options.pop("weights", False)
+    print(f"training: {name}", flush=True)
+    with TrainingBar() as bar:
+        return workflows.train(
+            arguments.painting,
+            photos if needs_photos else (),
+            out,
+            recipe="quick",
+            loss_weights=arguments.judge_weights if needs_weights else None,
+            run_dir=arguments.runs / out.stem,
+            max_minutes=arguments.minutes,
+            workers=0,
+            on_progress=bar,
+            **options,
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--painting", type=Path, required=True)
+    parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--judge-weights", type=Path, required=True, help="a SqueezeNet 1.0 trained on ImageNet")
+    parser.add_argument("--minutes", type=float, default=2.0)
+    parser.add_argument("--count", type=int, default=8, help="photos to judge on")
+    parser.add_argument("--runs", type=Path, default=Path("runs/ablations"))
+    parser.add_argument("--train-only", nargs="+", choices=VARIANTS, metavar="VARIANT", help="train these, judge later")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    training, judging = halves(arguments.photos)
+    styles = [train(name, arguments, training) for name in arguments.train_only or VARIANTS]
+    if arguments.train_only:
+        return
+    options = EvaluateOptions(
+        count=arguments.count, steps=100, judge="squeezenet", judge_weights=arguments.judge_weights
+    )
+    earlier = arguments.runs / "report" / "report.json"
+    report = workflows.evaluate(
+        styles,
+        arguments.painting,
+        judging,
+        options,
+        out=earlier.parent,
+        reuse=earlier if earlier.exists() else None,
+        overwrite=True,
+        announce=print,
+    )
+    result = report.results[0]
+    print(f"\n| | content | style | λ = 10 | λ = 30 | worth | checkerboard ({result.painting_checkerboard:.2f}) |")
+    print("|-|-|-|-|-|-|-|")
+    for name, row in itertools.zip_longest(VARIANTS, result.styles):
+        low, high = row.objectives
+        steps = result.worth_text(row)
+        print(
+            f"| {name} | {row.content:.2f} | {row.style:.3f} | {low:.2f} | {high:.2f} | {steps} "
+            f"| {row.checkerboard:.2f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""Trains the recipe `quick` on every painting of a folder, the same options for all, and judges the results.
+
+    python benchmarks/paintings.py --paintings DIR --photos DIR --judge-weights SQUEEZENET.safetensors [--minutes 10]
+
+Nothing is trained on the photos: they only serve to judge. Finished styles and reports stay in --runs, so that the
+script can be stopped and started again. A sheet of scikit-image's sample photos in all the styles comes last.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import skimage.data
+from PIL import Image
+
+from impasto import workflows
+from impasto.cli.progress import TrainingBar
+from impasto.evaluation.options import EvaluateOptions
+from impasto.evaluation.report import Report
+from impasto.files import images
+
+SHEET_HEIGHT = 220
+SHEET_PHOTOS = ("chelsea", "coffee", "astronaut")
+
+
+def train(painting: Path, arguments: argparse.Namespace) -> Path:
+    out: Path = arguments.runs / f"{painting.stem}.safetensors"
+    if out.exists():
+        return out
+    print(f"training: {painting.stem}", flush=True)
+    with TrainingBar() as bar:
+        return workflows.train(
+            painting,
+            out=out,
+            recipe="quick",
+            run_dir=arguments.runs / painting.stem,
+            max_minutes=arguments.minutes,
+            on_progress=bar,
+            announce=bar.announce,
+        )
+
+
+def judged(style: Path, painting: Path, arguments: argparse.Namespace) -> Report:
+    options = EvaluateOptions(
+        count=arguments.count, steps=arguments.steps, judge="squeezenet", judge_weights=arguments.judge_weights
+    )
+    folder = arguments.runs / f"{style.stem}-report"
+    earlier = folder / "report.json"
+    reuse = earlier if earlier.exists() else None
+    return workflows.evaluate(style, painting, arguments.photos, options, out=folder, reuse=reuse, overwrite=True)
+
+
+def print_table(reports: dict[str, Report]) -> None:
+    print("\n| painting | worth | content | style | checkerboard | the painting's own |")
+    print("|-|-|-|-|-|-|")
+    for name, report in reports.items():
+        result = report.results[0]
+        row = result.styles[0]
+        numbers = f"{row.content:.2f} | {row.style:.3f} | {row.checkerboard:.2f} | {result.painting_checkerboard:.2f}"
+        print(f"| {name} | {result.worth_text(row)} steps | {numbers} |")
+
+
+def sheet(styles: list[Path], target: Path) -> None:
+    """One row a style, one column a photo, the photos themselves above."""
+    photos = [getattr(skimage.data, name)() for name in SHEET_PHOTOS]
+    rows = [photos, *([stylizer(photo) for photo in photos] for stylizer in map(workflows.load, styles))]
+    lines = [np.concatenate([_small(picture) for picture in row], axis=1) for row in rows]
+    images.write(target, images.Picture(np.concatenate(lines)), quality=85)
+
+
+def _small(picture: np.ndarray) -> np.ndarray:
+    width = round(picture.shape[1] * SHEET_HEIGHT / picture.shape[0])
+    return np.asarray(Image.fromarray(picture).resize((width, SHEET_HEIGHT), Image.Resampling.LANCZOS))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--paintings", type=Path, required=True)
+    parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--judge-weights", type=Path, required=True, help="a SqueezeNet 1.0 trained on ImageNet")
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--count", type=int, default=8, help="photos to judge on")
+    parser.add_argument("--steps", type=int, default=100, help="of the optimization to compare with")
+    parser.add_argument("--runs", type=Path, default=Path("runs/paintings"))
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="names of paintings; default all")
+    parser.add_argument("--train-only", action="store_true", help="judge later")
+    arguments = parser.parse_args()
+    paintings = [p for p in images.find([arguments.paintings]) if not arguments.only or p.stem in arguments.only]
+    styles = [train(painting, arguments) for painting in paintings]
+    sheet(styles, arguments.runs / "sheet.jpg")
+    if not arguments.train_only:
+        print_table({p.stem: judged(s, p, arguments) for s, p in zip(styles, paintings, strict=True)})
+
+
+if __name__ == "__main__":
+    main()
