@@ -239,7 +239,8 @@ RECIPES: dict[str, dict[str, Any]] = {
         "loss_network": "pocket",
         "balanced": True,
         "tv_weight": 0.5,
-        "look_shift": 3,
+        # As far as the grid of its last stage is wide, so that nothing can settle between the cells.
+        "look_shift": 7,
         "fit": "crop",
         "style_fit": "keep",
         "start_size": 128,

@@ -63,7 +63,8 @@ def test_json(wave: Path, tmp_path: Path) -> None:
     told = json.loads(output)
     assert told["names"] == ["große Welle"]
     assert told["bytes"] == wave.stat().st_size
-    assert told["network"] == {"width": 4, "blocks": 1, "padding": "zero", "output": "tanh", "styles": 1}
+    network = {"body": "classic", "width": 4, "blocks": 1, "downsampling": 4}
+    assert told["network"] == {**network, "padding": "zero", "output": "tanh", "styles": 1}
     assert told["provenance"]["iterations"] == 12345
     assert told["provenance"]["options"]["learning_rate"] == 0.002
     assert told["size"] == 64

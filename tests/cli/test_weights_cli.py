@@ -72,7 +72,9 @@ def test_help_names_the_commands() -> None:
 
 def test_list_path_and_verify(places: dict[str, Path]) -> None:
     output, _ = impasto()
-    assert [line.split()[0] for line in output.splitlines()[1:]] == [entry.network for entry in WEIGHT_FILES]
+    networks = ["pocket", *(entry.network for entry in WEIGHT_FILES)]
+    assert [line.split()[0] for line in output.splitlines()[1:]] == networks
+    assert Path(impasto("path", "pocket")[0].strip()).is_file()
     assert output.count("not here") == len(WEIGHT_FILES)
     _, errors = impasto("path", "squeezenet", code=2)
     assert "impasto weights download squeezenet" in errors

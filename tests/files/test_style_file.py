@@ -133,7 +133,7 @@ def test_the_probe_is_the_networks_own_answer(style: Style) -> None:
     network.load_state_dict({name: torch.from_numpy(value) for name, value in style.tensors.items()})
     with torch.inference_mode():
         answer = network(torch.from_numpy(style.probe_photo).permute(0, 3, 1, 2) / 255, 0)
-    np.testing.assert_allclose(style.probe_stylized, answer.numpy(), atol=1e-5)
+    np.testing.assert_allclose(style.probe_stylized, answer.numpy(), atol=1e-4)
     assert style.probe_stylized.std() > 0.01
 
 

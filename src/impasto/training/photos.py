@@ -81,25 +81,18 @@ class PhotoBatch(NamedTuple):
     position: int
 
 
+@dataclass
 class _Reader(Dataset[Chunk]):
     """Reads or draws places of an epoch's order, whose numbers from `len(paths)` on mean drawn photos.
 
     The paths lie in one array, which forked workers share untouched, and so do the textures of drawn photos.
     """
 
-    def __init__(
-        self,
-        paths: Sequence[Path],
-        order: NDArray[np.int64],
-        config: TrainConfig,
-        synthetic: SyntheticPhotos,
-        epoch: int,
-    ) -> None:
-        self.paths = np.array([os.fsencode(path) for path in paths])
-        self.order = order
-        self.config = config
-        self.synthetic = synthetic
-        self.epoch = epoch
+    paths: NDArray[np.bytes_]
+    order: NDArray[np.int64]
+    config: TrainConfig
+    synthetic: SyntheticPhotos
+    epoch: int
 
     def __getitem__(self, places: Sequence[int]) -> Chunk:
         photos, good, broken = [], [], {}
@@ -261,7 +254,7 @@ class Photos:
         if self.drawn:
             self._synthetic.prepare()
         loader = DataLoader(
-            _Reader(self.paths, order, self.config, self._synthetic, epoch),
+            _Reader(np.array([os.fsencode(path) for path in self.paths]), order, self.config, self._synthetic, epoch),
             sampler=portions,
             batch_size=None,
             num_workers=workers,
