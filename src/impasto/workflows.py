@@ -339,7 +339,8 @@ def evaluate(
     judge = _judge(choice.name, options.judge_weights, device, on_download, announce)
     _require_memory(judge, max(options.sizes), max(options.sizes), "--sizes")
     names = run.labels([str(style) for style in _several(styles)])
-    candidates = [run.Candidate(name, stylizer) for name, stylizer in zip(names, loaded, strict=True)]
+    trained_on = [str(stylizer.style.provenance.get("painting_sha256", "")) for stylizer in loaded]
+    candidates = [run.Candidate(*parts) for parts in zip(names, loaded, trained_on, strict=True)]
     evaluation = run.Evaluation(candidates, source, chosen, judge, options)
     if earlier is not None:
         evaluation.take(earlier, str(reuse))

@@ -32,7 +32,9 @@ def style(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = NetworkConfig(width=4, blocks=1)
     weights = TransformerNet(config).state_dict()
     path = tmp_path_factory.mktemp("styles") / "a style.safetensors"
-    style_file.save(path, make_style(config, weights, ["a"], {"options": {"loss_network": "squeezenet"}}))
+    style_file.save(
+        path, make_style(config, weights, ["a"], {"painting_sha256": "0", "options": {"loss_network": "squeezenet"}})
+    )
     return path
 
 
@@ -80,6 +82,7 @@ def test_it_prints_a_table_and_writes_a_report(made: Made) -> None:
     for words in ("a style", "photo", "1 step", "3 steps", "painting", "judge: squeezenet, as asked; it also trained"):
         assert words in done.stdout
     assert "2 of 2 photos are smaller than 64 pixels" in done.stdout
+    assert "a style was trained on another file than" in done.stdout
     pictures = {f"64-{i:02d}-{what}.jpg" for i in (1, 2) for what in ("photo", "style1", "steps3")}
     assert {path.name for path in out.iterdir()} == {"report.json", "report.html", "painting.jpg", *pictures}
     for name in pictures:

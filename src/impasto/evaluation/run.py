@@ -37,6 +37,8 @@ class Candidate:
     name: str
     paint: Callable[[Tensor], Tensor]
     """From a photo (1, 3, H, W) in [0, 1] to its stylized image, likewise."""
+    painting_sha256: str = ""
+    """Of the painting that it was trained on; empty where nobody knows."""
 
 
 class Progress(NamedTuple):
@@ -111,6 +113,9 @@ class Evaluation:
 
     def remarks(self) -> Iterator[str]:
         """What a user should know before waiting."""
+        for candidate in self.candidates:
+            if candidate.painting_sha256 not in ("", self.painting.sha256):
+                yield f"{candidate.name} was trained on another file than {self.painting.path}"
         for size in self.options.sizes:
             if small := self.photos.smaller_than(size):
                 yield f"{small} of {len(self.photos.chosen)} photos are smaller than {size} pixels and are enlarged"

@@ -46,7 +46,7 @@ def _view(rng: Draws, scene: Tensor, size: int) -> Tensor:
 
 def _rough(view: Tensor) -> NDArray[np.float32]:
     """Some of a picture's grey values, in [0, 1]."""
-    step = max(1, view.shape[-1] // 64)
+    step = max(1, view.shape[-1] // 40)
     some = view.numpy()[:, step // 2 :: step, step // 2 :: step]
     return np.asarray(some.mean(0) / 255, np.float32)
 

@@ -163,10 +163,15 @@ def draw_labels(shapes: Sequence[Shapes], side: int) -> NDArray[np.intp]:
     draw = ImageDraw.Draw(image)
     label = 0
     for some in shapes:
-        for points in some.outlines * np.float32(side):
+        for points in _rows(some, side):
             label += 1
             fill(draw, points, label)
     return np.asarray(image).astype(np.intp)
+
+
+def _rows(shapes: Shapes, side: int) -> Array32:
+    """The outlines in pixels, each as a row of x and y by turns."""
+    return (shapes.outlines * np.float32(side)).reshape(len(shapes.outlines), -1)
 
 
 def _polynomial(shading: Array32, labels: NDArray[np.intp], top: int, side: int) -> Array32:
@@ -191,10 +196,9 @@ def _shadows(layer: Layer, side: int) -> NDArray[np.uint8]:
     image = Image.new("L", (small, small), 255)
     draw = ImageDraw.Draw(image)
     for some in layer.shapes:
-        points = some.outlines * np.float32(small)
-        reach = points.max(1) - points.min(1)
-        offsets = np.clip(0.12 * reach.min(1), 0.5, 0.03 * small)
-        for own, offset in zip(points, offsets, strict=True):
+        reach = some.outlines.max(1) - some.outlines.min(1)
+        offsets = np.clip(0.12 * small * reach.min(1), 0.5, 0.03 * small).astype(np.float32)
+        for own, offset in zip(_rows(some, small), offsets, strict=True):
             if offset > 0.6:
                 fill(draw, own + offset, round(255 * (1 - layer.shadow)))
                 fill(draw, own, 255)

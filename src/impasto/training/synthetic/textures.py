@@ -186,7 +186,7 @@ def _wrapped_labels(placed: Array) -> NDArray[np.uint16]:
     for index, points in enumerate(placed):
         for dx in _shifts(low[index, 0], high[index, 0]):
             for dy in _shifts(low[index, 1], high[index, 1]):
-                outlines.fill(draw, points + np.array((dx, dy)), index + 1)
+                outlines.fill(draw, (points + np.array((dx, dy))).astype(np.float32).ravel(), index + 1)
     return np.asarray(image)
 
 
