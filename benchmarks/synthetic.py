@@ -21,6 +21,7 @@ from PIL import Image
 from torch import Tensor
 
 from impasto.config import TrainConfig
+from impasto.core.loss_network import LossNetwork
 from impasto.core.losses import gram_matrix
 from impasto.errors import ImpastoError
 from impasto.files import images
@@ -132,16 +133,16 @@ def patch_deviations(grey: Array) -> Array:
 
 
 def compare_grams(real: Tensor, drawn: Tensor, weights: Path) -> None:
-    theirs, ours = grams(real, weights), grams(drawn, weights)
+    network = load_loss_network("squeezenet", weights, announce=print)
+    theirs, ours = grams(real, network), grams(drawn, network)
     print("\nmean Gram matrices     halves of the real    synthetic and real")
     for layer in LAYERS:
         halves = distance(theirs[layer][::2].mean(0), theirs[layer][1::2].mean(0))
         print(f"{layer:22} {halves:18.3f} {distance(theirs[layer].mean(0), ours[layer].mean(0)):21.3f}")
 
 
-def grams(photos: Tensor, weights: Path) -> dict[str, Tensor]:
+def grams(photos: Tensor, network: LossNetwork) -> dict[str, Tensor]:
     """The Gram matrices (n, C, C) of each photo by layer."""
-    network = load_loss_network("squeezenet", weights, announce=print)
     found: dict[str, list[Tensor]] = {layer: [] for layer in LAYERS}
     with torch.inference_mode():
         for some in photos.split(16):

@@ -12,7 +12,7 @@ from impasto.training.synthetic.outlines import Draws
 from impasto.training.synthetic.textures import DEVIATION, MIDDLE, Textures, places
 
 GREY_SHARE = 0.04
-NEAREST = 1.1
+NEAREST = 1.3
 """How many pixels of a scene a photo's pixel spans at least: fewer would show that its edges are not smooth."""
 _TOE = 0.08
 """Below this brightness a camera's curve falls half as steeply, which keeps most shadows from turning black."""

@@ -137,7 +137,7 @@ def _head(shop: Workshop, at: Array, size: float, skin: Paint) -> Iterator[Shape
         (0, 0.15, 0.14, nose),
         (0, 0.5, 0.28, lips),
     ):
-        part = outlines.ellipses(rng, 1, flattest=0.25)
+        part = outlines.ellipses(rng, 1, flattest=0.5) * (1, 0.5)
         placed = outlines.place(part, at + np.array((x, y)) * size, width * size, shop.tilt(0.1))
         yield shop.dress(placed, paint, bulge=0.3)
 
