@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import platformdirs
 
 from impasto.errors import ImpastoError
+from impasto.files import assets
 from impasto.files.download import Report, Source, difference, fetch
 
 _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"
@@ -175,8 +175,7 @@ def locate(network: str, progress: Report | None = None, announce: Callable[[str
 
 def packaged(network: str) -> Path | None:
     """The file with the weights of `network` that comes with the package."""
-    folder = Path(str(resources.files("impasto"))) / "assets" / "loss"
-    return folder / f"{network}.safetensors" if network in PACKAGED else None
+    return assets.folder("loss") / f"{network}.safetensors" if network in PACKAGED else None
 
 
 def obtain(

@@ -1,0 +1,80 @@
+"""Photos repainted from file to file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from impasto.errors import ImpastoError
+from impasto.files import images
+from impasto.stylizing.arrange import resized, resized_size, side_by_side
+from impasto.stylizing.stylizer import Stylizer, WhichStyle
+from impasto.workflows.common import AnyPath
+
+
+@dataclass(frozen=True)
+class StylizeOptions:
+    """How photos are repainted and written."""
+
+    size: int | None = None
+    """Longer side of the result in pixels; None keeps the photo's size."""
+    compare: bool = False
+    """Write the photo and its stylized image side by side."""
+    quality: int = 95
+    """Of JPEG and WebP, 1 to 100."""
+    overwrite: bool = False
+    """Whether files that exist may be replaced."""
+    style: WhichStyle = None
+    """Which of a file's styles, by name or number, or a mix; None the first."""
+
+
+def stylize_image(stylizer: Stylizer, photo: AnyPath, out: AnyPath, options: StylizeOptions | None = None) -> Path:
+    """Repaints the file `photo` into the file `out`; rotation, profile, alpha and 16 bits are kept.
+
+    Raises:
+        ImpastoError: a photo that cannot be read, or a result that cannot or must not be written.
+    """
+    options, target = options or StylizeOptions(), Path(out)
+    check_target(target, Path(photo), options.overwrite)
+    picture = images.read(photo)
+    if options.size is not None:
+        width, height = resized_size(picture, options.size)
+        stylizer.require_memory(height, width)
+        picture = resized(picture, options.size)
+    result = picture.with_pixels(stylizer(picture.pixels, options.style))
+    if options.compare:
+        result = side_by_side(picture, result)
+    images.write(target, result, quality=options.quality)
+    return target
+
+
+def targets_in(folder: Path, photos: Sequence[Path], given: Sequence[Path]) -> list[Path]:
+    """A file in `folder` for each photo, below the same sub-folders as below the folder `given` for it.
+
+    Names are kept, suffixes too where they can be written.
+
+    Raises:
+        ImpastoError: two photos would be written to one file, or `folder` is a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ImpastoError(f"--out {folder} is a file; name a folder, or a file with an image suffix for one photo")
+    roots = [root for root in given if root.is_dir()]
+    targets: dict[Path, Path] = {}
+    for photo in photos:
+        root = next((root for root in roots if photo.is_relative_to(root)), photo.parent)
+        target = folder / photo.relative_to(root)
+        target = target if target.suffix.lower() in images.FORMATS else target.with_name(target.name + ".png")
+        if target in targets:
+            raise ImpastoError(f"{photo} and {targets[target]} would both become {target}; repaint them one by one")
+        targets[target] = photo
+    return list(targets)
+
+
+def check_target(target: Path, photo: Path, overwrite: bool) -> None:
+    """Raises ImpastoError when `target` has no known image suffix, or exists and must not be replaced."""
+    images.check_writable_suffix(target)
+    if target.exists() and not overwrite:
+        same = photo.exists() and target.samefile(photo)
+        what = "that is the photo itself" if same else "it exists already"
+        raise ImpastoError(f"will not overwrite {target}: {what}; name another --out, or add --overwrite")

@@ -1,0 +1,167 @@
+"""Trainings begun and gone on with."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from impasto.config import RECIPES, make_config
+from impasto.errors import ImpastoError
+from impasto.files import atomic, images
+from impasto.workflows.bundled import painting_path
+from impasto.workflows.common import STYLE_SUFFIX, AnyPath, ignore, require_training_packages
+
+if TYPE_CHECKING:
+    from impasto.files.download import Report
+    from impasto.training.trainer import TrainProgress
+
+CHANGEABLE_ON_RESUME = frozenset(
+    ["epochs", "max_iterations", "max_minutes", "workers", "device", "plot_every", "checkpoint_minutes"]
+)
+"""Options that may differ when a training goes on: how long and where, not what is learned."""
+
+
+def train(
+    painting: AnyPath,
+    photos: AnyPath | Sequence[AnyPath] = (),
+    out: AnyPath | None = None,
+    *,
+    recipe: str | None = None,
+    name: str | None = None,
+    loss_weights: AnyPath | None = None,
+    run_dir: AnyPath | None = None,
+    overwrite: bool = False,
+    live: bool = False,
+    tensorboard: bool = False,
+    on_progress: Callable[[TrainProgress], None] | None = None,
+    on_download: Report | None = None,
+    announce: Callable[[str], None] | None = None,
+    **options: Any,
+) -> Path:
+    """Trains `painting` into a style file and returns its path.
+
+    Args:
+        painting: the file of the style image, or the name of one of :func:`paintings`.
+        photos: one or several folders of photos, or photo files; none trains on drawn images.
+        out: the style file to write; default the painting's name with `.safetensors`.
+        recipe: the set of options to start from; default `classic` where an accelerator or VGG-16's weights are at
+            hand, else `quick`.
+        name: the style's name inside the file; default the painting's file name.
+        loss_weights: file of the loss network's weights; default the usual file, downloaded at first use.
+        run_dir: the run folder; default ``runs/<painting>-<time>``.
+        overwrite: whether `out` may be replaced.
+        live: show the figure in a window.
+        tensorboard: write the losses for TensorBoard into the run folder.
+        on_progress: gets a TrainProgress after every step.
+        on_download: gets the state of the download of the loss network's weights, where one is needed.
+        announce: gets sentences for the user.
+        options: any option of the configuration, e.g. ``epochs=1, style_weight=1e-7``.
+    Raises:
+        ImpastoError: bad input of any kind, or losses that stop being finite.
+        TrainingStopped: Ctrl-C or SIGTERM, a KeyboardInterrupt; all is saved, and the text says how to go on.
+    """
+    # What needs no torch comes first: bad input is answered at once.
+    announce = announce or ignore
+    if recipe is not None and recipe not in RECIPES:
+        raise ImpastoError(f"there is no recipe {recipe!r}; there are: {', '.join(RECIPES)}")
+    source = painting_path(painting)
+    target = Path(out) if out is not None else Path(source.stem + STYLE_SUFFIX)
+    _check_style_target(target, overwrite)
+    if recipe is None:
+        recipe, why = usual_recipe(loss_weights)
+        announce(f"recipe {recipe}, since {why}")
+    config = make_config({**RECIPES[recipe], **options})
+    style_image = images.read_small(source, at_least=config.painting_size)
+    require_training_packages()
+    from impasto.training.photos import square
+    from impasto.training.run import Run
+    from impasto.training.run_folder import Job, RunFolder, new_run_dir
+
+    if run_dir is not None:
+        RunFolder.require_new(Path(run_dir))
+    pixels = square(style_image, config.painting_size, config.style_fit)
+    folders = [photos] if isinstance(photos, str | os.PathLike) else list(photos)
+    job = Job(
+        painting=source.name,
+        painting_sha256=hashlib.sha256(source.read_bytes()).hexdigest(),
+        photos=tuple(str(Path(folder).absolute()) for folder in folders),
+        out=str(target.absolute()),
+        name=name or source.stem,
+        recipe=recipe,
+        loss_weights=None if loss_weights is None else str(Path(loss_weights).absolute()),
+    )
+    run = Run(job, config, pixels, announce, on_download)
+    path = Path(run_dir) if run_dir is not None else new_run_dir(job.painting)
+    folder = RunFolder.create(path, run.job, config, pixels)
+    announce(f"run folder: {folder.path}")
+    return run.go(folder, on_progress or ignore, live=live, tensorboard=tensorboard)
+
+
+def usual_recipe(loss_weights: AnyPath | None = None) -> tuple[str, str]:
+    """The recipe that suits this computer, and why."""
+    from impasto.files.weights import find
+
+    if loss_weights is not None:
+        return "classic", "--loss-weights brings a loss network"
+    if find("vgg16") is not None:
+        return "classic", "VGG-16 is on this computer"
+    from impasto.core.device import choose_device
+
+    device = choose_device("auto")
+    if device != "cpu":
+        return "classic", f"this computer has an accelerator ({device})"
+    return "quick", "there is neither an accelerator nor VGG-16 here; --recipe classic is the original, slower one"
+
+
+def resume(
+    run_dir: AnyPath,
+    out: AnyPath | None = None,
+    *,
+    overwrite: bool = False,
+    live: bool = False,
+    tensorboard: bool = False,
+    on_progress: Callable[[TrainProgress], None] | None = None,
+    on_download: Report | None = None,
+    announce: Callable[[str], None] | None = None,
+    **options: Any,
+) -> Path:
+    """Goes on with the training in a run folder from its newest checkpoint; arguments as for :func:`train`.
+
+    `out` writes the style file to another place than the one named when the training began; that one may exist,
+    being the training's own earlier result.
+
+    Raises:
+        ImpastoError: not a run folder, or an option that cannot change in the middle of a training.
+    """
+    require_training_packages()
+    from impasto.training.run import Run
+    from impasto.training.run_folder import RunFolder
+
+    folder, job, saved, pixels = RunFolder.open(Path(run_dir))
+    fixed = sorted(set(options) - CHANGEABLE_ON_RESUME)
+    if fixed:
+        changeable = ", ".join(sorted(CHANGEABLE_ON_RESUME))
+        raise ImpastoError(
+            f"{fixed[0]} cannot change in the middle of a training; with --resume these can: {changeable}"
+        )
+    config = make_config({**saved, **options}, where=str(folder.path))
+    if out is not None:
+        job = replace(job, out=str(Path(out).absolute()))
+    _check_style_target(Path(job.out), overwrite or out is None)
+    run = Run(job, config, pixels, announce or ignore, on_download)
+    return run.go(folder, on_progress or ignore, live=live, tensorboard=tensorboard)
+
+
+def _check_style_target(target: Path, overwrite: bool) -> None:
+    """What would make a training's last step fail is found before its first. Raises ImpastoError."""
+    if target.suffix != STYLE_SUFFIX:
+        raise ImpastoError(f"--out is {target}; a style file's name ends with {STYLE_SUFFIX}")
+    if target.is_dir():
+        raise ImpastoError(f"--out {target} is a folder; name a file")
+    if target.exists() and not overwrite:
+        raise ImpastoError(f"will not overwrite {target}: it exists already; name another --out, or add --overwrite")
+    atomic.check_writable(target)
