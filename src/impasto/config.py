@@ -38,8 +38,7 @@ USUAL_LAYERS: dict[str, LossLayers] = {
     "vgg16": LossLayers(("relu3_3",), ("relu1_2", "relu2_2", "relu3_3", "relu4_3"), 1e-4, 3e-8),
     "vgg19": LossLayers(("relu3_3",), ("relu1_2", "relu2_2", "relu3_3", "relu4_3"), 1e-4, 3e-8),
     "squeezenet": LossLayers(("fire5",), ("conv1", "fire2", "fire3", "fire4", "fire6", "fire8"), 1e-4, 3e-8),
-    # Its own features, not the taps that imitate SqueezeNet's, which a long training learns to please without likeness.
-    "pocket": LossLayers(("fire5",), ("stage1", "stage2", "stage3", "stage4"), 1e-4, 3e-8),
+    "pocket": LossLayers(("fire5",), ("stage1", "stage2", "fire2", "fire3", "fire4", "fire6", "fire8"), 1e-4, 3e-8),
 }
 
 # In the balanced form both losses are relative numbers near 1, whatever the network.
@@ -164,6 +163,9 @@ class TrainConfig:
     )
     warm_up: int = doc(0, "Steps in which the learning rate climbs to its full value.")
     ema: float = doc(0.0, "Decay of the moving average of the weights that the style file gets; 0 turns it off.")
+    start: Literal["random", "trained"] = doc(
+        "random", "What the network begins as: random, or trained, which has learned other paintings (turbo only)."
+    )
     image_size: int = doc(256, "Side of the square training photos in pixels.")
     start_size: int = doc(0, "Side of the pieces of them that a training begins with, growing in steps; 0: no growing.")
     style_size: int = doc(256, "Side of the style image in pixels; larger gives larger strokes.")
@@ -243,6 +245,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "look_shift": 7,
         "fit": "crop",
         "style_fit": "keep",
+        "start": "trained",
         "start_size": 128,
         "epochs": 0,
         "max_minutes": 10.0,

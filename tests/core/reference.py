@@ -119,6 +119,16 @@ def cells_to_channels(x: Array, cell: int) -> Array:
     return result
 
 
+def channels_to_cells(x: Array, cell: int) -> Array:
+    channels, height, width = x.shape
+    result = np.empty((channels // cell**2, height * cell, width * cell))
+    for channel in range(len(result)):
+        for row in range(cell):
+            for column in range(cell):
+                result[channel, row::cell, column::cell] = x[(channel * cell + row) * cell + column]
+    return result
+
+
 def turbo(weights: Weights, photo: Array, *, blocks: int, cell: int, padding: str, mix: Array) -> Array:
     """The turbo network with linear output on a photo (3, H, W) in [0, 1], both sides multiples of `cell`."""
     mode = {"zero": "constant", "reflection": "reflect"}[padding]
@@ -135,8 +145,8 @@ def turbo(weights: Weights, photo: Array, *, blocks: int, cell: int, padding: st
         x = x + conv_norm(relu(conv_norm(x, f"blocks.{block}.first")), f"blocks.{block}.second")
     for step in range({4: 1, 8: 2}[cell]):
         x = relu(conv_norm(bilinear_twice(x), f"up.{step}"))
-    x = bilinear_twice(relu(conv(x, "head.narrow")))
-    x = conv(np.concatenate([x, 2 * photo - 1]), "head.full")
+    x = relu(conv(np.concatenate([x, cells_to_channels(2 * photo - 1, 2)]), "head.mixed"))
+    x = channels_to_cells(conv(x, "head.full"), 2)
     return (np.clip(x, -1, 1) + 1) / 2
 
 

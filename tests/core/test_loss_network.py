@@ -173,26 +173,24 @@ def test_gradients_flow_to_the_images_alone() -> None:
 # --- pocket ---
 
 
-def test_a_tap_is_a_branch_that_changes_nothing_behind_it() -> None:
-    torch.manual_seed(0)
-    plain = tiny()
-    tapped = LossNetwork(dict(plain.layers.items()), "caffe", {"b": {"of b": nn.Conv2d(5, 2, 1)}})
-    assert tapped.layer_names == ("a", "b", "of b", "c")
-    images = torch.rand(2, 3, 8, 8)
-    found = tapped(images, ["c", "of b"])
-    assert set(found) == {"c", "of b"}
-    torch.testing.assert_close(found["c"], plain(images, ["c"])["c"], rtol=0, atol=0)
-    expected = tapped.taps["b"]["of b"](plain(images, ["b"])["b"])
-    torch.testing.assert_close(found["of b"], expected, rtol=0, atol=0)
+def test_the_cells_of_pocket_lie_where_those_of_squeezenet_do() -> None:
+    """A cell's centre is the middle of the pixels that it depends on: SqueezeNet's n-th is the n+1-th of pocket."""
 
+    def centre(name: str, layer: str, cell: int) -> float:
+        network = build(name, "caffe")
+        for module in convolutions(network):  # all positive, so that no ReLU hides a dependence
+            nn.init.constant_(module.weight, 1e-3)
+        images = torch.full((1, 3, 160, 160), 0.9, requires_grad=True)
+        for module in network.modules():  # the maximum of equals has a gradient to one of them alone
+            if isinstance(module, nn.Sequential) and isinstance(module[0], nn.MaxPool2d):
+                module[0] = nn.AvgPool2d(3, 2, ceil_mode=True)
+        network(images, [layer])[layer][0, :, cell, cell].sum().backward()
+        assert images.grad is not None
+        rows = images.grad[0, 0].abs().sum(1).nonzero()
+        return float(rows[0] + rows[-1]) / 2
 
-def test_pocket_imitates_the_layers_that_squeezenet_is_compared_at() -> None:
-    usual = USUAL_LAYERS["squeezenet"]
-    features = on_meta("pocket")(torch.empty(2, 3, 64, 48, device="meta"), [*usual.style, *usual.content])
-    halvings = {"conv1": 0, "fire2": 1, "fire3": 1, "fire4": 2, "fire5": 2, "fire6": 3, "fire8": 3}
-    assert {name: found.shape[2:] for name, found in features.items()} == {
-        name: (64 >> n, 48 >> n) for name, n in halvings.items()
-    }
+    for layer, cell in (("fire2", 9), ("fire4", 15), ("fire5", 8)):
+        assert centre("squeezenet", layer, cell) == centre("pocket", layer, cell + 1)
 
 
 def test_pocket_costs_a_tenth_of_vgg16_and_has_no_strides_but_pooling() -> None:

@@ -18,23 +18,16 @@ NORMALIZATIONS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
 
 
 class LossNetwork(nn.Module):
-    """A chain of named layers, from each of which taps may branch off; features are asked for by these names.
+    """A chain of named layers; features are asked for by these names.
 
     The weights are frozen; gradients flow to the images alone.
     """
 
-    def __init__(
-        self,
-        layers: Mapping[str, nn.Module],
-        normalization: str,
-        taps: Mapping[str, Mapping[str, nn.Module]] | None = None,
-    ) -> None:
-        """`taps` maps a layer's name to named modules that read its features and that nothing else depends on."""
+    def __init__(self, layers: Mapping[str, nn.Module], normalization: str) -> None:
         super().__init__()
         self.mean: Tensor
         self.deviation: Tensor
         self.layers = nn.ModuleDict(layers)
-        self.taps = nn.ModuleDict({layer: nn.ModuleDict(branches) for layer, branches in (taps or {}).items()})
         mean, deviation = NORMALIZATIONS[normalization]
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor(deviation).view(1, 3, 1, 1), persistent=False)
@@ -43,15 +36,11 @@ class LossNetwork(nn.Module):
 
     @property
     def layer_names(self) -> tuple[str, ...]:
-        return tuple(name for layer in self.layers for name in (layer, *self._taps_of(layer)))
-
-    def _taps_of(self, layer: str) -> dict[str, nn.Module]:
-        branches = dict(self.taps.items()).get(layer)
-        return dict(branches.items()) if isinstance(branches, nn.ModuleDict) else {}
+        return tuple(self.layers)
 
     def require_layers(self, names: Sequence[str]) -> None:
         """Raises ValueError for a name that the network does not have."""
-        unknown = [name for name in names if name not in self.layer_names]
+        unknown = [name for name in names if name not in self.layers]
         if unknown:
             raise ValueError(f"the loss network has no layer {unknown[0]!r}; it has {', '.join(self.layer_names)}")
 
@@ -70,7 +59,6 @@ class LossNetwork(nn.Module):
             x = layer(x)
             if name in wanted:
                 found[name] = x
-            found |= {tap: branch(x) for tap, branch in self._taps_of(name).items() if tap in wanted}
         return found
 
 
@@ -108,46 +96,48 @@ def vgg(name: str, normalization: str = "caffe") -> LossNetwork:
 
 def squeezenet(normalization: str = "caffe-rounded") -> LossNetwork:
     """SqueezeNet 1.0 (Iandola et al. 2016) with layers conv1, fire2 … fire9, random weights."""
-    fires = [(96, 16, 64), (128, 16, 64), (128, 32, 128), (256, 32, 128)]
-    fires += [(256, 48, 192), (384, 48, 192), (384, 64, 256), (512, 64, 256)]
     layers: dict[str, nn.Module] = {"conv1": nn.Sequential(nn.Conv2d(3, 96, 7, 2), nn.ReLU(inplace=True))}
-    for number, sizes in enumerate(fires, start=2):
-        pooled = number in (2, 5, 9)  # torchvision's 1.0: pooling before fire2, fire5 and fire9
-        fire = Fire(*sizes)
-        layers[f"fire{number}"] = nn.Sequential(nn.MaxPool2d(3, 2, ceil_mode=True), fire) if pooled else fire
+    # torchvision's 1.0: pooling before fire2, fire5 and fire9
+    layers |= _fires(96, 9, {number: nn.MaxPool2d(3, 2, ceil_mode=True) for number in (2, 5, 9)})
     return LossNetwork(layers, normalization)
 
 
-POCKET_STAGES = ((16, 2), (32, 3), (64, 3), (128, 4))
-"""Channels and number of the convolutions of each stage."""
-POCKET_TAPS = {
-    "stage1": {"conv1": 16},
-    "stage2": {"fire2": 32, "fire3": 32},
-    "stage3": {"fire4": 64, "fire5": 64},
-    "stage4": {"fire6": 64, "fire8": 64},
-}
-"""What each stage imitates of SqueezeNet: the layer, and how many of its principal components."""
+FIRES = ((16, 64), (16, 64), (32, 128), (32, 128), (48, 192), (48, 192), (64, 256), (64, 256))
+"""Squeeze and expand channels of fire2 … fire9."""
 
 
-def pocket(normalization: str = "torchvision") -> LossNetwork:
-    """Impasto's own: four stages of 3×3 convolutions of stride 1, average pooling between them; random weights.
+def _fires(inputs: int, last: int, pools: Mapping[int, nn.Module]) -> dict[str, nn.Module]:
+    """fire2 up to the `last`, the first with so many `inputs`, those that `pools` names with a pooling before them."""
+    layers: dict[str, nn.Module] = {}
+    for number, (squeeze, expand) in enumerate(FIRES[: last - 1], start=2):
+        fire = Fire(inputs, squeeze, expand)
+        layers[f"fire{number}"] = nn.Sequential(pools[number], fire) if number in pools else fire
+        inputs = 2 * expand
+    return layers
 
-    A tap is a 1×1 convolution that gives the leading principal components of the SqueezeNet layer of its name,
-    so that Gram matrices of taps differ by what those of SqueezeNet differ by (`scripts/distill_pocket.py`).
-    Without strides in its convolutions it is blind to no single pixel.
+
+POCKET_STAGES = ((16,), (32, 64))
+"""Channels of the convolutions of the first two stages."""
+
+
+def pocket(normalization: str = "caffe-rounded") -> LossNetwork:
+    """Impasto's own: four stages, all convolutions of stride 1, average pooling between them; random weights.
+
+    stage1 at full and stage2 at half resolution are plain 3×3 convolutions, so that it is blind to no single pixel;
+    fire2 to fire4 at a quarter and fire5 to fire8 at an eighth imitate SqueezeNet's layers of these names, cell by
+    cell (`scripts/distill_pocket.py`).
     """
     layers: dict[str, nn.Module] = {}
-    taps: dict[str, dict[str, nn.Module]] = {}
     inputs = 3
-    for number, (channels, count) in enumerate(POCKET_STAGES, start=1):
-        parts: list[nn.Module] = [nn.AvgPool2d(2)] if number > 1 else []
-        for _ in range(count):
+    for number, stage in enumerate(POCKET_STAGES, start=1):
+        # Without padding here and with it below, the cells lie where SqueezeNet's do: at pixels 4·j + 1 and 8·k + 1.
+        parts: list[nn.Module] = [nn.AvgPool2d(3, 2)] if number > 1 else []
+        for channels in stage:
             parts += [nn.Conv2d(inputs, channels, 3, padding=1), nn.ReLU(inplace=True)]
             inputs = channels
-        stage = f"stage{number}"
-        layers[stage] = nn.Sequential(*parts)
-        taps[stage] = {tap: nn.Conv2d(channels, size, 1) for tap, size in POCKET_TAPS[stage].items()}
-    return LossNetwork(layers, normalization, taps)
+        layers[f"stage{number}"] = nn.Sequential(*parts)
+    layers |= _fires(inputs, 8, {n: nn.AvgPool2d(3, 2, padding=1, count_include_pad=False) for n in (2, 5)})
+    return LossNetwork(layers, normalization)
 
 
 def build(name: str, normalization: str) -> LossNetwork:

@@ -42,8 +42,8 @@ class _Gram(torch.autograd.Function):
     def forward(ctx: Any, features: Tensor) -> Tensor:
         ctx.save_for_backward(features)
         with torch.autocast(features.device.type, enabled=False):
-            flat = _wide(_pixels_by_channels(features))
-            gram: Tensor = flat.mT @ flat / features[0].numel()  # (B, C, C)
+            flat = _pixels_by_channels(features)
+            gram: Tensor = _wide(flat.mT @ flat) / features[0].numel()  # (B, C, C)
             return gram
 
     @staticmethod

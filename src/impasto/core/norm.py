@@ -27,12 +27,17 @@ class ConditionalInstanceNorm(nn.Module):
         batch, channels, height, width = x.shape
         # No matrix product: autocast would make it one in bf16, in which a learning step on the rows disappears.
         scale, offset = ((mix[..., None] * rows).sum(dim=1) for rows in (self.scale, self.offset))  # (B, C)
-        if x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous():
+        if is_channels_last(x):
             # Image by image, since what follows would transpose all pixels there and back.
             return torch.cat([_batch_norm(*image) for image in zip(x.chunk(batch), scale, offset, strict=True)])
         # Batch norm of one image with B·C channels is instance norm with an affine part per image, in one pass.
         flat = _batch_norm(x.reshape(1, batch * channels, height, width), scale.flatten(), offset.flatten())
         return flat.view(batch, channels, height, width)
+
+
+def is_channels_last(x: Tensor) -> bool:
+    """Whether `x` (B, C, H, W) has its channels last in memory, which convolutions in bf16 are fastest in."""
+    return x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
 
 
 def _batch_norm(image: Tensor, scale: Tensor, offset: Tensor) -> Tensor:

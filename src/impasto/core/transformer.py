@@ -3,33 +3,79 @@
 from __future__ import annotations
 
 import itertools
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from impasto.config import NetworkConfig, Padding
-from impasto.core.norm import ConditionalInstanceNorm, style_mix
+from impasto.core.norm import ConditionalInstanceNorm, is_channels_last, style_mix
 
 Resample = Literal["none", "nearest", "bilinear"]
 
 PIXEL_RANGE = 255.0
 SMALLEST_GRID = 2
 """Cells along a side of the smallest grid: reflecting one needs another."""
-TURBO_HEAD = 8
-"""Channels of a turbo network at full resolution."""
+TURBO_HEAD = 16
+"""Channels before the last layer of a turbo network, which works at half the resolution."""
+HEAD_CELL = 2
+"""Side of the squares of pixels that this layer lays down."""
 
 
 class Conv(nn.Conv2d):
     """A convolution of odd kernel whose output is its input's size over the stride."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, padding: Padding = "zero") -> None:
-        mode: Literal["zeros", "reflect"] = "zeros" if padding == "zero" else "reflect"
-        super().__init__(inputs, outputs, kernel, stride, padding=kernel // 2, padding_mode=mode)
+        super().__init__(inputs, outputs, kernel, stride, padding=kernel // 2 if padding == "zero" else 0)
+        self.reflected = kernel // 2 - int(self.padding[0])
         nn.init.xavier_uniform_(self.weight)
         assert self.bias is not None
         nn.init.zeros_(self.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(reflected(x, self.reflected))
+
+
+def reflected(x: Tensor, width: int) -> Tensor:
+    """`x` (B, C, H, W) with `width` more pixels around it, mirrored at the outermost ones."""
+    if not width:
+        return x
+    if x.requires_grad and is_channels_last(x):
+        padded: Tensor = _Reflection.apply(x, width)  # type: ignore[no-untyped-call]
+        return padded
+    return F.pad(x, (width,) * 4, mode="reflect")
+
+
+class _Reflection(torch.autograd.Function):
+    """Reflection padding that stays in the channels-last layout, which PyTorch's own leaves on the way back."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, width: int) -> Tensor:
+        ctx.width = width
+        batch, channels, height, breadth = x.shape
+        sides = batch, channels, height + 2 * width, breadth + 2 * width
+        padded = torch.empty(sides, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
+        padded[..., width:-width, width:-width] = x
+        for axis in (2, 3):
+            for outer, inner in _mirrored(padded.shape[axis], width):
+                padded.select(axis, outer).copy_(padded.select(axis, inner))
+        return padded
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        width: int = ctx.width
+        folded = gradient.clone(memory_format=torch.channels_last)
+        for axis in (3, 2):
+            for outer, inner in _mirrored(gradient.shape[axis], width):
+                folded.select(axis, inner).add_(folded.select(axis, outer))
+        return folded[..., width:-width, width:-width].contiguous(memory_format=torch.channels_last), None
+
+
+def _mirrored(side: int, width: int) -> list[tuple[int, int]]:
+    """Pairs of a place in the padding and the place that it mirrors, along a padded side."""
+    near = [(place, 2 * width - place) for place in range(width)]
+    return near + [(side - 1 - outer, side - 1 - inner) for outer, inner in near]
 
 
 class ConvNorm(nn.Module):
@@ -85,23 +131,27 @@ def upsampled(x: Tensor, resample: Resample) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode=resample, align_corners=False if resample == "bilinear" else None)
 
 
-class SmoothHead(nn.Module):
-    """From half the resolution to the picture: convolution, ReLU, bilinear ×2, convolution over that and the photo.
+class TurboHead(nn.Module):
+    """From half the resolution to the picture: two convolutions over features and photo, then depth to space.
 
-    What is even stays even, whatever the weights: unlike depth to space it cannot lay a grid over flat areas.
-    The photo's own pixels bring back the edges that a coarse grid cannot place.
+    The photo comes along as it is, its squares of 2×2 pixels as channels, to bring back the edges that a coarse grid
+    cannot place. A last layer whose four pixels of a square begin alike (ICNR, Aitken et al. 2017) lays no grid.
     """
 
     def __init__(self, inputs: int, config: NetworkConfig) -> None:
         super().__init__()
-        self.narrow = Conv(inputs, TURBO_HEAD, 3, padding=config.padding)
-        self.full = Conv(TURBO_HEAD + 3, 3, 3, padding=config.padding)
+        self.mixed = Conv(inputs + 3 * HEAD_CELL**2, TURBO_HEAD, 3, padding=config.padding)
+        self.full = Conv(TURBO_HEAD, 3 * HEAD_CELL**2, 3, padding=config.padding)
+        with torch.no_grad():
+            self.full.weight.copy_(self.full.weight[:: HEAD_CELL**2].repeat_interleave(HEAD_CELL**2, dim=0))
 
     def forward(self, x: Tensor, photos: Tensor) -> Tensor:
         """From `x` (B, inputs, H, W) and `photos` (B, 3, 2H, 2W) in [0, 1]."""
-        x = upsampled(F.relu(self.narrow(x)), "bilinear")  # (B, 8, 2H, 2W)
-        x = torch.cat([x, (2 * photos - 1).to(x.dtype)], dim=1)
-        image: Tensor = self.full(x)
+        pixels = F.pixel_unshuffle(2 * photos - 1, HEAD_CELL).to(x.dtype)  # (B, 12, H, W)
+        if is_channels_last(x):  # or all that follows would be slow
+            pixels = pixels.contiguous(memory_format=torch.channels_last)
+        x = F.relu(self.mixed(torch.cat([x, pixels], dim=1)), inplace=True)
+        image: Tensor = F.pixel_shuffle(self.full(x), HEAD_CELL)  # (B, 3, 2H, 2W)
         return image
 
 
@@ -142,7 +192,7 @@ class TransformerNet(nn.Module):
             x = block(x, mix)
         for layer in self.up:
             x = layer(x, mix)  # (B, w, H, W) after the last, of turbo half that size
-        x = (self.head(x, padded) if isinstance(self.head, SmoothHead) else self.head(x)).float()  # (B, 3, H, W)
+        x = (self.head(x, padded) if isinstance(self.head, TurboHead) else self.head(x)).float()  # (B, 3, H, W)
         x = x[..., : photos.shape[2], : photos.shape[3]]
         if self.config.output == "tanh":
             x = torch.tanh(x)
@@ -174,7 +224,7 @@ def turbo_body(config: NetworkConfig) -> Parts:
     down = [ConvNorm(3 * cell * cell, w, 3, config, cell=cell)]
     channels = [w, *(max(TURBO_HEAD, w >> step) for step in range(1, cell.bit_length() - 1))]  # one for each ×2
     up = [ConvNorm(*pair, 3, config, resample="bilinear") for pair in itertools.pairwise(channels)]
-    return down, w, up, SmoothHead(channels[-1], config)
+    return down, w, up, TurboHead(channels[-1], config)
 
 
 def pad_to_grid(images: Tensor, cell: int) -> Tensor:
