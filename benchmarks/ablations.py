@@ -22,20 +22,26 @@ from impasto.evaluation.options import EvaluateOptions
 from impasto.files import images
 
 SQUEEZENET = {"loss_network": "squeezenet", "loss_normalization": "caffe-rounded"}
+STEPS = {"max_iterations": 600, "max_minutes": 0.0, "schedule": "cosine"}
+
+FROM_NOTHING = {"start": "random"}
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "quick": {},
+    "from nothing": FROM_NOTHING,
+    "from nothing, as many steps by SqueezeNet": {"weights": True, **SQUEEZENET, **FROM_NOTHING, **STEPS},
+    "from nothing, as many steps by pocket": {**FROM_NOTHING, **STEPS},
+    "SqueezeNet in the same time": {"weights": True, **SQUEEZENET},
     "photos instead of drawn images": {"photos": True},
-    "SqueezeNet, one look": {"weights": True, **SQUEEZENET},
-    "SqueezeNet, random looks 1 to 1.8": {"weights": True, "look_scale": [1.0, 1.8], **SQUEEZENET},
     "not balanced": {"balanced": False, "content_weight": 1.0, "style_weight": 4.0},
-    "classic network, half width": {"body": "classic", "width": 16},
-    "turbo on a grid of 8": {"downsampling": 8, "width": 64, "blocks": 3},
+    "batches of 4": {"batch_size": 4},
     "no moving average": {"ema": 0.0},
     "constant rate": {"schedule": "constant"},
     "no growing": {"start_size": 0},
-    "no shift of the look": {"look_shift": 0},
+    "one look": {"look_scale": [1.0, 1.0], "look_shift": 0},
     "no total variation": {"tv_weight": 0.0},
+    "from nothing, classic network, half width": {"body": "classic", "width": 16, **FROM_NOTHING},
+    "from nothing, turbo on a grid of 8": {"downsampling": 8, "width": 64, "blocks": 3, **FROM_NOTHING},
 }
 """What differs from `quick`; `photos` and `weights` say what is needed beside options."""
 
@@ -61,10 +67,9 @@ def train(name: str, arguments: argparse.Namespace, photos: list[Path]) -> Path:
             recipe="quick",
             loss_weights=arguments.judge_weights if needs_weights else None,
             run_dir=arguments.runs / out.stem,
-            max_minutes=arguments.minutes,
             workers=0,
             on_progress=bar,
-            **options,
+            **{"max_minutes": arguments.minutes, **options},
         )
 
 

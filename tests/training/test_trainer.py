@@ -160,6 +160,26 @@ def test_steps_are_adams(fabric: Fabric, clip: float) -> None:
             np.testing.assert_allclose(ours.double().numpy(), expected, rtol=1e-6, atol=2e-3 * 2e-3)
 
 
+def test_several_styles_are_learned_in_one_network(fabric: Fabric, folder: Path) -> None:
+    """Each photo of a batch is painted in a style drawn for it, and compared with that style."""
+    settings = config(epochs=2, network=NetworkConfig(width=2, blocks=1, styles=3))
+    state, usual = make_state(settings), make_loss(settings)
+    paintings = [torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(number)) for number in range(3)]
+    loss = PerceptualLoss(usual.network, paintings, settings.loss)
+    asked: list[list[int]] = []
+    loss.register_forward_pre_hook(lambda _, args, options: asked.append(options["style"].tolist()), with_kwargs=True)
+    before = state.network.down[0].norm.scale.detach().clone()
+    seen = list(trainer.train(fabric, state, loss, Photos.find([folder], settings), settings))
+    assert {style for styles in asked for style in styles} == {0, 1, 2}
+    assert all(len(styles) == settings.batch_size for styles in asked)
+    assert len(asked) == len(seen)
+    moved = (state.network.down[0].norm.scale.detach() - before).abs().amax(1)
+    assert float(moved.min()) > 0
+    again = make_state(settings)
+    list(trainer.train(fabric, again, loss, Photos.find([folder], settings), settings))
+    assert same(result(state), result(again))
+
+
 def test_the_first_step_moves_by_the_learning_rate(fabric: Fabric) -> None:
     # With the bias corrected, m/√v is the gradient's sign: without the correction it would be 3.2 times as much.
     settings = config()

@@ -38,10 +38,13 @@ from impasto.training.run_folder import (
     resume_command,
     to_pixels,
 )
+from impasto.training.start import begin_as_trained
 from impasto.training.trainer import TrainProgress, TrainState
 from impasto.version import __version__
 
 PREVIEW_PHOTOS = 4
+TRIED_PHOTOS = 2
+"""Photos on which the trained network's ways to paint are tried."""
 
 Listener = Callable[[TrainProgress], None]
 Announce = Callable[[str], None]
@@ -114,6 +117,13 @@ class Run:
             loss = PerceptualLoss(network, [to_float(to_tensor(painting))[None]], config.loss)
         except ValueError as error:
             raise ImpastoError(str(error)) from error
+        if config.start == "trained":
+            row = begin_as_trained(transformer, loss, to_float(self.photos.samples(TRIED_PHOTOS)))
+            announce(
+                "the trained network in the package has another shape: beginning at random"
+                if row is None
+                else f"beginning with the trained network in the package, as it paints {row}"
+            )
         self.loss = trainer.lay_out(loss, self.fabric)
         self.state = TrainState(trainer.lay_out(transformer, self.fabric), config)
         announce(f"training on {config.device} in {config.precision} with {self.photos.usable} photos")

@@ -153,7 +153,8 @@ def train(
             random = step_generator(config.seed, state.iteration)
             look = Look.draw(config.loss, random)
             pixels = to_float(fabric.to_device(random_piece(batch.photos, piece_side(config, done), random)))
-            losses, stylized = train_step(fabric, network, optimizer, loss, pixels, look, state)
+            style = torch.randint(config.network.styles, (len(pixels),), generator=random).to(pixels.device)
+            losses, stylized = train_step(fabric, network, optimizer, loss, pixels, look, state, style)
             state.iteration += 1
             state.position = batch.position
             state.average_weights()
@@ -174,11 +175,16 @@ def train_step(
     photos: Tensor,
     look: Look,
     state: TrainState,
+    style: int | Tensor = 0,
 ) -> tuple[Losses, Tensor]:
-    """One step on `photos` (B, 3, H, W) in [0, 1]; the losses before the step, and the stylized photos."""
-    stylized = network(photos)
+    """One step on `photos` (B, 3, H, W) in [0, 1]; the losses before the step, and the stylized photos.
+
+    `style` is the index of every photo's style, or the indices (B,).
+    """
+    stylized = network(photos, style)
+    which = torch.as_tensor(style, device=photos.device).reshape(-1)
     with fabric.autocast():
-        losses: Losses = loss(stylized, photos, look=look)
+        losses: Losses = loss(stylized, photos, style=which, look=look)
     if not bool(torch.isfinite(losses.total)):
         state.restore_last_good()
         raise NotFiniteError(f"the loss became {losses.total.item()} at iteration {state.iteration + 1}")

@@ -1,0 +1,51 @@
+"""What a network begins as: the one in the package, which has learned to paint many paintings already.
+
+A new painting then takes a fraction of the steps (Dumoulin, Shlens, Kudlur, ICLR 2017, section 3.2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from impasto.core.losses import PerceptualLoss
+from impasto.core.transformer import TransformerNet
+from impasto.files import assets, style_file
+from impasto.files.style_file import Style
+
+START = "turbo.safetensors"
+"""Made by `scripts/train_start.py`."""
+
+
+def begin_as_trained(network: TransformerNet, loss: PerceptualLoss, photos: Tensor) -> str | None:
+    """Gives `network`, of one style, the weights in the package, with the row that is nearest to the style of `loss`.
+
+    Args:
+        photos: (B, 3, H, W) in [0, 1], a few to try the rows on.
+    Returns:
+        The name of that row; None where the package's network has another shape, and `network` stays as it is.
+    """
+    start = style_file.load(assets.folder("start") / START)
+    if replace(start.network, styles=1) != network.config:
+        return None
+    weights = {name: torch.from_numpy(value) for name, value in start.tensors.items()}
+    row = nearest_row(start, weights, loss, photos)
+    single = {name: value[row : row + 1] if is_row(name) else value for name, value in weights.items()}
+    network.load_state_dict(single)
+    return start.names[row]
+
+
+@torch.inference_mode()
+def nearest_row(start: Style, weights: dict[str, Tensor], loss: PerceptualLoss, photos: Tensor) -> int:
+    """Number of the style in `start` that makes the style loss smallest."""
+    painter = TransformerNet(start.network).eval()
+    painter.load_state_dict(weights)
+    losses = [float(loss(painter(photos, row), photos).style) for row in range(start.network.styles)]
+    return min(range(len(losses)), key=losses.__getitem__)
+
+
+def is_row(parameter: str) -> bool:
+    """Whether a parameter of that name has a row for each style."""
+    return parameter.endswith((".norm.scale", ".norm.offset"))
