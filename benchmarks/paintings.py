@@ -9,6 +9,7 @@ script can be stopped and started again. A sheet of scikit-image's sample photos
 from __future__ import annotations
 
 import argparse
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,11 @@ def print_table(reports: dict[str, Report]) -> None:
         print(f"| {name} | {result.worth_text(row)} steps | {numbers} |")
 
 
+def peak_memory() -> float:
+    """In MB, of this process and of the largest of those that read or drew its photos."""
+    return sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
+
+
 def sheet(styles: list[Path], target: Path) -> None:
     """One row a style, one column a photo, the photos themselves above."""
     photos = [getattr(skimage.data, name)() for name in SHEET_PHOTOS]
@@ -84,12 +90,14 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=8, help="photos to judge on")
     parser.add_argument("--steps", type=int, default=100, help="of the optimization to compare with")
     parser.add_argument("--runs", type=Path, default=Path("runs/paintings"))
+    parser.add_argument("--sheet", type=Path, help="file of the sheet (default: sheet.jpg in --runs)")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="names of paintings; default all")
     parser.add_argument("--train-only", action="store_true", help="judge later")
     arguments = parser.parse_args()
     paintings = [p for p in images.find([arguments.paintings]) if not arguments.only or p.stem in arguments.only]
     styles = [train(painting, arguments) for painting in paintings]
-    sheet(styles, arguments.runs / "sheet.jpg")
+    print(f"peak memory of the trainings: {peak_memory():.0f} MB")
+    sheet(styles, arguments.sheet or arguments.runs / "sheet.jpg")
     if not arguments.train_only:
         print_table({p.stem: judged(s, p, arguments) for s, p in zip(styles, paintings, strict=True)})
 

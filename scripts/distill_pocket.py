@@ -5,8 +5,9 @@
 `pocket` begins with SqueezeNet's fire modules and with a front of its own, unstrided convolutions and average pooling
 in the place of the strided convolution and maximum pooling. First the front learns to feed the modules, then all of it
 learns SqueezeNet's features, cell by cell, and their Gram matrices. Pictures are photos, paintings, mixtures of them
-and, over some, patterns of single pixels; in the second half of the time also what a few small transformer networks
-paint that are trained against `pocket` as it stands: what would fool it is what it learns next. Stopped and started
+and, over some, patterns of single pixels; in the second half of the time also what a few transformer networks paint
+that are trained against `pocket` as it stands (they begin with the network of scripts/train_start.py): what would
+fool it is what it learns next. Stopped and started
 again, it goes on from its last minute. The file in the package was made with 1,344 photos, eight paintings and our own
 four; other pictures of that number do as well.
 """
@@ -18,6 +19,7 @@ import itertools
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +29,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from impasto.config import LossConfig, NetworkConfig
+from impasto.config import LossConfig
 from impasto.core.loss_network import Fire, LossNetwork, pocket
 from impasto.core.losses import PerceptualLoss, enlarged, gram_matrix
 from impasto.core.transformer import TransformerNet
-from impasto.files import atomic, images
+from impasto.files import assets, atomic, images, style_file
 from impasto.training.loss_weights import load_loss_network
+from impasto.training.start import START, one_row
 
 ASSETS = Path(__file__).resolve().parents[1] / "src" / "impasto" / "assets"
 TARGET = ASSETS / "loss" / "pocket.safetensors"
@@ -51,10 +54,10 @@ EMA = 0.998
 WARM_UP = 50
 REPORT_SECONDS = 60
 GRAM_WEIGHT = 1.0
-PAINTERS = ({"body": "turbo", "width": 32, "blocks": 2}, {"width": 8, "blocks": 2}, {"body": "turbo", "width": 48})
+PAINTERS = 4
 PAINTED = 4
-"""Pictures of a batch that the painters paint."""
-PAINTER_STEPS = (100, 1200)
+"""Pictures of a batch that a painter paints."""
+PAINTER_STEPS = (200, 2000)
 HELD_OUT = 32
 FIRES = tuple(f"fire{number}" for number in range(2, 9))
 
@@ -149,23 +152,26 @@ def read(folder: Path, short_sides: tuple[int, ...]) -> list[Tensor]:
 
 
 class Painter:
-    """A transformer network that learns a painting by what `pocket` sees at present, then another, and so on."""
+    """A network that learns a painting by what `pocket` sees at present, then another, and so on.
 
-    def __init__(self, pictures: Pictures, options: dict[str, Any]) -> None:
+    It begins as trainings do, with the network in the package, and so finds soon what `pocket` is wrong about.
+    """
+
+    def __init__(self, pictures: Pictures) -> None:
         self.pictures = pictures
-        self.config = NetworkConfig(**options, padding="reflection", output="linear")
+        self.start = style_file.load(assets.folder("start") / START)
         self._begin()
 
     def _begin(self) -> None:
         random = self.pictures.random
-        self.network = TransformerNet(self.config).to(memory_format=torch.channels_last)
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=float(random.uniform(2e-3, 6e-3)))
+        self.network = TransformerNet(replace(self.start.network, styles=1))
+        row = int(random.integers(self.start.network.styles))
+        self.network.load_state_dict(one_row(self.start, row))
+        self.network = self.network.to(memory_format=torch.channels_last)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=float(random.uniform(1e-3, 4e-3)))
         self.painting = self.pictures.painting()[None]
         self.loss_config = LossConfig(
-            loss_network="pocket",
-            balanced=True,
-            style_weight=float(random.choice([5, 10, 20, 40])),
-            tv_weight=0.2,
+            loss_network="pocket", balanced=True, style_weight=float(random.choice([10, 20, 40])), tv_weight=0.1
         )
         self.left = int(random.integers(*PAINTER_STEPS))
 
@@ -184,7 +190,7 @@ class Painter:
             weight.grad = gradient
         nn.utils.clip_grad_norm_(weights, 5.0)
         self.optimizer.step()
-        return painted.detach().clamp(-0.2, 1.2)
+        return painted.detach().clamp(0, 1)
 
 
 def fire_of(layer: nn.Module) -> Fire:
@@ -248,7 +254,7 @@ def distill(teacher: LossNetwork, pictures: Pictures, held_out: list[Tensor], ar
         optimizer.load_state_dict(state["optimizer"])
         average, step, spent = state["average"], state["step"], state["spent"]
         pictures.random = np.random.default_rng(step)
-    painters = itertools.cycle([Painter(pictures, options) for options in PAINTERS])
+    painters = itertools.cycle([Painter(pictures) for _ in range(PAINTERS)])
     last = reported = time.monotonic()
     while spent < 60 * arguments.minutes:
         done = spent / 60 / arguments.minutes
@@ -256,7 +262,7 @@ def distill(teacher: LossNetwork, pictures: Pictures, held_out: list[Tensor], ar
         for group in optimizer.param_groups:
             group["lr"] = group["rate"] * decay if done > FRONT_ALONE or group["rate"] == FRONT_RATE else 0.0
         batch = pictures.batch()
-        if done > PAINTED_FROM and step % 2:
+        if done > PAINTED_FROM:
             batch = torch.cat([batch[PAINTED:], next(painters)(network)])
         batch = enlarged(batch, SCALES[step % len(SCALES)]).to(memory_format=torch.channels_last)
         names = FIRES if done > FRONT_ALONE else FIRES[:3]

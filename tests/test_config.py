@@ -72,7 +72,9 @@ def test_the_classic_recipe_is_the_source_example_to_the_letter() -> None:
     found = flatten(config)
     assert {name: found[name] for name in expected} == expected
     # What is left is no part of the definition: the seed, the machine, the disk.
-    assert set(found) - set(expected) == {"seed", "precision", "workers", "checkpoint_minutes", "loss_normalization"}
+    assert found["start"] == "random"
+    rest = {"seed", "precision", "workers", "checkpoint_minutes", "loss_normalization", "start"}
+    assert set(found) - set(expected) == rest
 
 
 def test_the_usual_layers_and_weights_follow_the_loss_network() -> None:
@@ -86,7 +88,7 @@ def test_the_usual_layers_and_weights_follow_the_loss_network() -> None:
 
 def test_balanced_changes_the_default_weights_alone() -> None:
     balanced = LossConfig(balanced=True)
-    assert (balanced.content_weight, balanced.style_weight) == (1, 10)
+    assert (balanced.content_weight, balanced.style_weight) == (1, 20)
     assert LossConfig(balanced=True, style_weight=7.0).style_weight == 7
     assert LossConfig(balanced=True, style_weight=7.0).content_weight == 1
     assert LossConfig(style_weight=0.0).style_weight == 0

@@ -30,20 +30,24 @@ def begin_as_trained(network: TransformerNet, loss: PerceptualLoss, photos: Tens
     start = style_file.load(assets.folder("start") / START)
     if replace(start.network, styles=1) != network.config:
         return None
-    weights = {name: torch.from_numpy(value) for name, value in start.tensors.items()}
-    row = nearest_row(start, weights, loss, photos)
-    single = {name: value[row : row + 1] if is_row(name) else value for name, value in weights.items()}
-    network.load_state_dict(single)
+    row = nearest_row(start, loss, photos)
+    network.load_state_dict(one_row(start, row))
     return start.names[row]
 
 
 @torch.inference_mode()
-def nearest_row(start: Style, weights: dict[str, Tensor], loss: PerceptualLoss, photos: Tensor) -> int:
+def nearest_row(start: Style, loss: PerceptualLoss, photos: Tensor) -> int:
     """Number of the style in `start` that makes the style loss smallest."""
     painter = TransformerNet(start.network).eval()
-    painter.load_state_dict(weights)
+    painter.load_state_dict({name: torch.from_numpy(value) for name, value in start.tensors.items()})
     losses = [float(loss(painter(photos, row), photos).style) for row in range(start.network.styles)]
     return min(range(len(losses)), key=losses.__getitem__)
+
+
+def one_row(start: Style, row: int) -> dict[str, Tensor]:
+    """The weights of a network of one style that paints as `start` does with that row."""
+    tensors = {name: value[row : row + 1] if is_row(name) else value for name, value in start.tensors.items()}
+    return {name: torch.from_numpy(value.copy()) for name, value in tensors.items()}
 
 
 def is_row(parameter: str) -> bool:
