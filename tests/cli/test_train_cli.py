@@ -279,12 +279,20 @@ def test_bad_input_gets_one_clear_line(
     assert [path.name for path in tmp_path.glob("*.safetensors")] == ["folder.safetensors"]
 
 
-@pytest.mark.parametrize("name", ["file", "flow_field"])
-def test_a_painting_alone_is_enough(name: str, impasto: Command, painting: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "options", "start"),
+    [
+        ("file", ("--width", "8", "--blocks", "1"), "has another shape: beginning at random"),
+        ("flow_field", ("--image-size", "64", "--start-size", "0"), "beginning with the trained network"),
+    ],
+)
+def test_a_painting_alone_is_enough(
+    name: str, options: tuple[str, ...], start: str, impasto: Command, painting: Path, tmp_path: Path
+) -> None:
     nothing = {key: str(tmp_path / "nothing") for key in ("IMPASTO_CACHE", "TORCH_HOME", "KERAS_HOME")}
     done = impasto(
         *("train", painting if name == "file" else name, "--out", "mine.safetensors", "--run-dir", "run"),
-        *("--max-iterations", "3", "--width", "8", "--blocks", "1", "--workers", "0"),
+        *("--max-iterations", "3", "--workers", "0", *options),
         cwd=tmp_path,
         IMPASTO_WEIGHTS_URL="http://127.0.0.1:9/",
         **nothing,
@@ -292,6 +300,7 @@ def test_a_painting_alone_is_enough(name: str, impasto: Command, painting: Path,
     assert done.returncode == 0, done.stderr
     assert "recipe quick, since" in done.stdout
     assert "draws images" in done.stdout
+    assert start in " ".join(done.stdout.split())
     style = style_file.load(tmp_path / "mine.safetensors")
     assert (style.network.body, style.provenance["recipe"], style.provenance["iterations"]) == ("turbo", "quick", 3)
     assert style.provenance["options"]["loss_network"] == "pocket"

@@ -16,7 +16,8 @@ from impasto.core.transformer import TransformerNet
 from impasto.files import assets, style_file
 from impasto.files.style_file import Style
 from impasto.training.loss_weights import load_loss_network
-from impasto.training.start import START, begin_as_trained, is_row
+from impasto.training.start import START, is_row, one_row, trained_start
+from impasto.training.trainer import TrainState
 
 QUICK = make_config(RECIPES["quick"])
 
@@ -50,26 +51,33 @@ def test_the_row_whose_pictures_the_painting_is_like_is_chosen(start: Style, pho
     for row in (1, len(start.names) - 1):
         with torch.inference_mode():
             painting = painter(photos[:1], row).clone()
+        found = trained_start(QUICK.network, loss_of(painting), photos)
+        assert found is not None
+        assert found[0] == start.names[row]
         network = TransformerNet(QUICK.network).eval()
-        assert begin_as_trained(network, loss_of(painting), photos) == start.names[row]
+        network.load_state_dict(found[1])
         with torch.inference_mode():
             torch.testing.assert_close(network(photos), painter(photos, row), rtol=1e-4, atol=1e-4)
 
 
-def test_all_but_the_rows_is_taken_as_it_is(start: Style, photos: Tensor) -> None:
-    network = TransformerNet(QUICK.network)
-    begin_as_trained(network, loss_of(photos[1:]), photos)
-    for name, value in network.state_dict().items():
+def test_all_but_the_rows_is_taken_as_it_is(start: Style) -> None:
+    for name, value in one_row(start, 3).items():
         wanted = torch.from_numpy(start.tensors[name])
-        assert value.shape == (wanted[:1] if is_row(name) else wanted).shape
-        if not is_row(name):
-            torch.testing.assert_close(value, wanted, rtol=0, atol=0)
+        torch.testing.assert_close(value, wanted[3:4] if is_row(name) else wanted, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("shape", [NetworkConfig(), replace(QUICK.network, width=32), replace(QUICK.network, blocks=3)])
-def test_a_network_of_another_shape_stays_as_it_is(shape: NetworkConfig, photos: Tensor) -> None:
-    network = TransformerNet(shape)
-    before = {name: value.clone() for name, value in network.state_dict().items()}
-    assert begin_as_trained(network, loss_of(photos[1:]), photos) is None
-    for name, value in network.state_dict().items():
-        torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+def test_there_is_none_for_a_network_of_another_shape(shape: NetworkConfig, photos: Tensor) -> None:
+    assert trained_start(shape, loss_of(photos[1:]), photos) is None
+
+
+def test_a_training_begins_with_it_in_all_its_weights(start: Style) -> None:
+    state = TrainState(TransformerNet(QUICK.network), QUICK)
+    weights = one_row(start, 2)
+    state.begin_with(weights)
+    for found in (dict(state.network.named_parameters()), state.result()):
+        assert all(torch.equal(found[name].detach(), value) for name, value in weights.items())
+    with torch.no_grad():
+        state.network.head.full.bias.fill_(7)
+    state.restore_last_good()
+    assert torch.equal(state.network.head.full.bias.detach(), weights["head.full.bias"])

@@ -21,7 +21,7 @@ def demo(out: Path = Path("impasto-demo"), /, *, minutes: float = 2.0) -> None:
     for path in workflows.demo(out):
         console.print(str(path))
     if minutes:
-        console.print(f"\nNow a style from nothing: {workflows.painting_path(workflows.DEMO_PAINTING)}")
+        console.print(f"\nNow a painting is trained into a style: {workflows.painting_path(workflows.DEMO_PAINTING)}")
         with TrainingBar() as bar:
             style = workflows.train_demo(out, minutes, on_progress=bar, announce=bar.announce)
         for path in workflows.demo(out, [style]):

@@ -38,13 +38,14 @@ from impasto.training.run_folder import (
     resume_command,
     to_pixels,
 )
-from impasto.training.start import begin_as_trained
+from impasto.training.start import trained_start
 from impasto.training.trainer import TrainProgress, TrainState
 from impasto.version import __version__
 
 PREVIEW_PHOTOS = 4
 TRIED_PHOTOS = 2
-"""Photos on which the trained network's ways to paint are tried."""
+TRIED_SIDE = 160
+"""Photos on which the trained network's ways to paint are tried, and the side in pixels of what is taken of them."""
 
 Listener = Callable[[TrainProgress], None]
 Announce = Callable[[str], None]
@@ -117,13 +118,6 @@ class Run:
             loss = PerceptualLoss(network, [to_float(to_tensor(painting))[None]], config.loss)
         except ValueError as error:
             raise ImpastoError(str(error)) from error
-        if config.start == "trained":
-            row = begin_as_trained(transformer, loss, to_float(self.photos.samples(TRIED_PHOTOS)))
-            announce(
-                "the trained network in the package has another shape: beginning at random"
-                if row is None
-                else f"beginning with the trained network in the package, as it paints {row}"
-            )
         self.loss = trainer.lay_out(loss, self.fabric)
         self.state = TrainState(trainer.lay_out(transformer, self.fabric), config)
         announce(f"training on {config.device} in {config.precision} with {self.photos.usable} photos")
@@ -140,6 +134,8 @@ class Run:
             same_photos = folder.load_checkpoint(self.state, self.photos)
             if self.state.iteration:
                 self.announce(f"going on from iteration {self.state.iteration}")
+            elif self.config.start == "trained":
+                self._begin_as_trained()
             if not same_photos:
                 self.announce("the photos are not the same as before: from here on their order is another one")
             figure = ProgressFigure(folder.cut_losses(self.state.iteration), window=live)
@@ -167,6 +163,16 @@ class Run:
                     f"go on with: {resume_command(folder.path)}"
                 )
             return path
+
+    def _begin_as_trained(self) -> None:
+        photos = to_float(self.photos.samples(TRIED_PHOTOS)[..., :TRIED_SIDE, :TRIED_SIDE])
+        found = trained_start(self.config.network, self.loss, photos)
+        if found is None:
+            self.announce("the trained network in the package has another shape: beginning at random")
+            return
+        row, weights = found
+        self.state.begin_with(weights)
+        self.announce(f"beginning with the trained network in the package, as it paints {row}")
 
     def _try_to_save(self, folder: RunFolder) -> str:
         """Saves a checkpoint after something failed, and says whether that worked and how to go on."""

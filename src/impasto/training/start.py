@@ -10,6 +10,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from impasto.config import NetworkConfig
 from impasto.core.losses import PerceptualLoss
 from impasto.core.transformer import TransformerNet
 from impasto.files import assets, style_file
@@ -19,27 +20,28 @@ START = "turbo.safetensors"
 """Made by `scripts/train_start.py`."""
 
 
-def begin_as_trained(network: TransformerNet, loss: PerceptualLoss, photos: Tensor) -> str | None:
-    """Gives `network`, of one style, the weights in the package, with the row that is nearest to the style of `loss`.
+def trained_start(network: NetworkConfig, loss: PerceptualLoss, photos: Tensor) -> tuple[str, dict[str, Tensor]] | None:
+    """The weights in the package for a network of that shape, with the row that is nearest to the style of `loss`.
 
     Args:
         photos: (B, 3, H, W) in [0, 1], a few to try the rows on.
     Returns:
-        The name of that row; None where the package's network has another shape, and `network` stays as it is.
+        The name of that row and the weights; None where the package's network has another shape.
     """
     start = style_file.load(assets.folder("start") / START)
-    if replace(start.network, styles=1) != network.config:
+    if replace(start.network, styles=1) != network:
         return None
     row = nearest_row(start, loss, photos)
-    network.load_state_dict(one_row(start, row))
-    return start.names[row]
+    return start.names[row], one_row(start, row)
 
 
 @torch.inference_mode()
 def nearest_row(start: Style, loss: PerceptualLoss, photos: Tensor) -> int:
     """Number of the style in `start` that makes the style loss smallest."""
+    photos = photos.to(loss.network.mean.device)
     painter = TransformerNet(start.network).eval()
     painter.load_state_dict({name: torch.from_numpy(value) for name, value in start.tensors.items()})
+    painter = painter.to(photos.device)
     losses = [float(loss(painter(photos, row), photos).style) for row in range(start.network.styles)]
     return min(range(len(losses)), key=losses.__getitem__)
 

@@ -82,6 +82,13 @@ class TrainState:
         self.position = 0
         self.elapsed = 0.0
 
+    def begin_with(self, weights: dict[str, Tensor]) -> None:
+        """Takes `weights`, by parameter name, as those that the training begins with."""
+        self.network.load_state_dict(weights)
+        if self.average:
+            torch._foreach_copy_(self.average, self.parameters())
+        self.keep_as_good()
+
     def parameters(self) -> list[Tensor]:
         return [p.detach() for p in self.network.parameters()]
 
