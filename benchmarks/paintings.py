@@ -9,7 +9,10 @@ script can be stopped and started again. A sheet of scikit-image's sample photos
 from __future__ import annotations
 
 import argparse
-import resource
+import contextlib
+import os
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -63,9 +66,26 @@ def print_table(reports: dict[str, Report]) -> None:
         print(f"| {name} | {result.worth_text(row)} steps | {numbers} |")
 
 
-def peak_memory() -> float:
-    """In MB, of this process and of the largest of those that read or drew its photos."""
-    return sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
+class MemoryMeter(threading.Thread):
+    """Looks every second at the memory of this process and its children; a page that they share counts once (Linux)."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.peak = 0.0
+        """In MB."""
+
+    def run(self) -> None:
+        while True:
+            children = Path(f"/proc/self/task/{os.getpid()}/children")
+            with contextlib.suppress(OSError):  # a child may be gone by now
+                pids = [os.getpid(), *map(int, children.read_text().split())]
+                self.peak = max(self.peak, sum(map(proportional_memory, pids)))
+            time.sleep(1)
+
+
+def proportional_memory(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
 def sheet(styles: list[Path], target: Path) -> None:
@@ -95,8 +115,10 @@ def main() -> None:
     parser.add_argument("--train-only", action="store_true", help="judge later")
     arguments = parser.parse_args()
     paintings = [p for p in images.find([arguments.paintings]) if not arguments.only or p.stem in arguments.only]
+    meter = MemoryMeter()
+    meter.start()
     styles = [train(painting, arguments) for painting in paintings]
-    print(f"peak memory of the trainings: {peak_memory():.0f} MB")
+    print(f"peak memory of the trainings: {meter.peak:.0f} MB")
     sheet(styles, arguments.sheet or arguments.runs / "sheet.jpg")
     if not arguments.train_only:
         print_table({p.stem: judged(s, p, arguments) for s, p in zip(styles, paintings, strict=True)})

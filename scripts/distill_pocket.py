@@ -42,7 +42,7 @@ TARGET = ASSETS / "loss" / "pocket.safetensors"
 OWN_PAINTINGS = ASSETS / "paintings"
 SIDE = 128
 BATCH = 8
-SCALES = (1.0, 1.0, 1.0, 1.5)
+SCALES = (1.25, 1.5, 1.5, 2.0)
 """How much the pictures of one step after another are enlarged."""
 FRONT_RATE, FIRE_RATE = 3e-3, 4e-4
 """Learning rates of what begins at random and of what begins as SqueezeNet's."""
@@ -182,9 +182,11 @@ class Painter:
         self.left -= 1
         photos = torch.stack([self.pictures.crop(self.pictures.photos) for _ in range(PAINTED)])
         photos = photos.to(memory_format=torch.channels_last)
+        scale = float(self.pictures.random.choice(SCALES))
+        config = replace(self.loss_config, look_scale=(scale, scale))
         with torch.autocast("cpu", torch.bfloat16):
             painted = self.network(photos)
-            losses = PerceptualLoss(judge, [self.painting], self.loss_config)(painted, photos)
+            losses = PerceptualLoss(judge, [self.painting], config)(painted, photos)
         weights = list(self.network.parameters())
         for weight, gradient in zip(weights, torch.autograd.grad(losses.total, weights), strict=True):
             weight.grad = gradient

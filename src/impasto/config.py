@@ -241,8 +241,8 @@ RECIPES: dict[str, dict[str, Any]] = {
         "loss_network": "pocket",
         "balanced": True,
         "tv_weight": 0.1,
-        # What fools the loss network at one scale does not at another.
-        "look_scale": (1.0, 1.5),
+        # What fools the loss network at one scale does not at another; below these its pooling hides too much from it.
+        "look_scale": (1.25, 2.0),
         # As far as the grid of its last stage is wide, so that nothing can settle between the cells.
         "look_shift": 7,
         "fit": "crop",
