@@ -169,6 +169,7 @@ CHANGED: dict[str, Any] = {
     "tv_weight": 0.25,
     "look_scale": (0.75, 1.5),
     "look_shift": 4,
+    "start": "trained",
 }
 
 
