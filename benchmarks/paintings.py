@@ -26,6 +26,7 @@ from impasto.evaluation.report import Report
 from impasto.files import images
 
 SHEET_HEIGHT = 220
+SHEET_QUALITY = 60
 SHEET_PHOTOS = ("chelsea", "coffee", "astronaut")
 
 
@@ -93,7 +94,7 @@ def sheet(styles: list[Path], target: Path) -> None:
     photos = [getattr(skimage.data, name)() for name in SHEET_PHOTOS]
     rows = [photos, *([stylizer(photo) for photo in photos] for stylizer in map(workflows.load, styles))]
     lines = [np.concatenate([_small(picture) for picture in row], axis=1) for row in rows]
-    images.write(target, images.Picture(np.concatenate(lines)), quality=85)
+    images.write(target, images.Picture(np.concatenate(lines)), quality=SHEET_QUALITY)
 
 
 def _small(picture: np.ndarray) -> np.ndarray:
