@@ -7,9 +7,8 @@ in the place of the strided convolution and maximum pooling. First the front lea
 learns SqueezeNet's features, cell by cell, and their Gram matrices. Pictures are photos, paintings, mixtures of them
 and, over some, patterns of single pixels; in the second half of the time also what a few transformer networks paint
 that are trained against `pocket` as it stands (they begin with the network of scripts/train_start.py): what would
-fool it is what it learns next. Stopped and started
-again, it goes on from its last minute. The file in the package was made with 1,344 photos, eight paintings and our own
-four; other pictures of that number do as well.
+fool it is what it learns next. Stopped and started again, it goes on from its last minute. The file in the package was
+made with 1,344 photos, eight paintings and our own four, in three pieces with other SCALES before.
 """
 
 from __future__ import annotations
