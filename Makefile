@@ -1,15 +1,16 @@
 # make demo       repaint sample photos with the bundled styles, into impasto-demo/
 # make test       check style, types and import rules, then run the tests
 # make test-slow  the tests that take minutes
-# make bundled    train the bundled styles again (PHOTOS=, PAINTINGS=, LOSS_WEIGHTS=)
+# make gallery    train the bundled styles further (PHOTOS=, PAINTINGS=, LOSS_WEIGHTS=, STEPS=)
 # Each builds the virtual environment first where there is none.
 
 PYTHON ?= python3
+STEPS ?= 10000
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: demo test test-slow lint bundled benchmark clean
+.PHONY: demo test test-slow lint gallery benchmark clean
 
 demo: $(READY)
 	$(BIN)/impasto demo
@@ -29,8 +30,11 @@ lint: $(READY)
 benchmark: $(READY)
 	$(BIN)/python benchmarks/train_step.py
 
-bundled: $(READY)
-	$(BIN)/python scripts/train_bundled.py --photos "$(PHOTOS)" --paintings "$(PAINTINGS)" --loss-weights "$(LOSS_WEIGHTS)"
+gallery: $(READY)
+	for base in classic turbo; do \
+	  $(BIN)/python scripts/train_base.py $$base --photos "$(PHOTOS)" --paintings "$(PAINTINGS)" \
+	    --loss-weights "$(LOSS_WEIGHTS)" --steps "$(STEPS)" || exit 1; \
+	done
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "impasto needs Python 3.11 or newer; name one: make PYTHON=python3.12")'

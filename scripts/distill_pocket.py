@@ -6,7 +6,7 @@
 in the place of the strided convolution and maximum pooling. First the front learns to feed the modules, then all of it
 learns SqueezeNet's features, cell by cell, and their Gram matrices. Pictures are photos, paintings, mixtures of them
 and, over some, patterns of single pixels; in the second half of the time also what a few transformer networks paint
-that are trained against `pocket` as it stands (they begin with the network of scripts/train_start.py): what would
+that are trained against `pocket` as it stands (they begin with the network of scripts/train_base.py): what would
 fool it is what it learns next. Stopped and started again, it goes on from its last minute. The file in the package was
 made with 1,344 photos, eight paintings and our own four, in three pieces with other SCALES before.
 """
@@ -34,7 +34,7 @@ from impasto.core.losses import PerceptualLoss, enlarged, gram_matrix
 from impasto.core.transformer import TransformerNet
 from impasto.files import assets, atomic, images, style_file
 from impasto.training.loss_weights import load_loss_network
-from impasto.training.start import START, one_row
+from impasto.training.start import START, rows_from
 
 ASSETS = Path(__file__).resolve().parents[1] / "src" / "impasto" / "assets"
 TARGET = ASSETS / "loss" / "pocket.safetensors"
@@ -165,7 +165,7 @@ class Painter:
         random = self.pictures.random
         self.network = TransformerNet(replace(self.start.network, styles=1))
         row = int(random.integers(self.start.network.styles))
-        self.network.load_state_dict(one_row(self.start, row))
+        self.network.load_state_dict(rows_from(self.start, [row]))
         self.network = self.network.to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=float(random.uniform(1e-3, 4e-3)))
         self.painting = self.pictures.painting()[None]

@@ -72,8 +72,12 @@ def test_the_classic_recipe_is_the_source_example_to_the_letter() -> None:
     found = flatten(config)
     assert {name: found[name] for name in expected} == expected
     # What is left is no part of the definition: the seed, the machine, the disk.
-    assert found["start"] == "random"
-    rest = {"seed", "precision", "workers", "checkpoint_minutes", "loss_normalization", "start"}
+    assert (found["start"], found["learn"], found["identity_weight"], found["skip"]) == ("random", "all", 0, False)
+    rest = {"seed", "precision", "workers", "checkpoint_minutes", "loss_normalization", "start"} | {
+        "learn",
+        "identity_weight",
+        "skip",
+    }
     assert set(found) - set(expected) == rest
 
 

@@ -10,7 +10,7 @@ import dataclasses
 import difflib
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal
 
@@ -82,6 +82,7 @@ class NetworkConfig:
     downsampling: int = doc(4, "How much smaller the grid is that the residual blocks work on; turbo: 4 or 8.")
     padding: Padding = doc("zero", "What convolutions see beyond the border.")
     output: Literal["tanh", "linear"] = doc("tanh", "How the last layer becomes pixels: tanh, or linear and clamped.")
+    skip: bool = doc(False, "Let a share of the photo through, learned for each style.")
     styles: int = 1
     """Number of styles, a row of (scale, offset) each; no option, since a training makes one."""
 
@@ -163,8 +164,16 @@ class TrainConfig:
     )
     warm_up: int = doc(0, "Steps in which the learning rate climbs to its full value.")
     ema: float = doc(0.0, "Decay of the moving average of the weights that the style file gets; 0 turns it off.")
-    start: Literal["random", "trained"] = doc(
-        "random", "What the network begins as: random, or trained, which has learned other paintings (turbo only)."
+    start: Literal["random", "trained", "gallery"] = doc(
+        "random",
+        "What the network begins as: random; trained, which has learned other paintings (turbo only); or gallery, the "
+        "network of the bundled styles.",
+    )
+    learn: Literal["all", "rows"] = doc(
+        "all", "What learns: all of the network, or only a style's rows, the scales and offsets of its norms."
+    )
+    identity_weight: float = doc(
+        0.0, "Weight of the error with which a further row of the network gives photos back; above 0 there is one."
     )
     image_size: int = doc(256, "Side of the square training photos in pixels.")
     start_size: int = doc(0, "Side of the pieces of them that a training begins with, growing in steps; 0: no growing.")
@@ -205,6 +214,16 @@ class TrainConfig:
             f"--start-size is {self.start_size}; it must be 0, or lie between 64 and --image-size ({self.image_size})",
         )
         self._check_look()
+        if self.identity_weight and self.network.styles == 1:
+            object.__setattr__(self, "network", replace(self.network, styles=2))
+        require(
+            0 <= self.identity_weight < float("inf"),
+            f"--identity-weight is {self.identity_weight}; it must be zero or positive",
+        )
+        require(
+            self.learn == "all" or self.start == "gallery",
+            "--learn rows needs a network that can paint already: add --start gallery",
+        )
         for name in ("beta1", "beta2", "ema"):
             value = getattr(self, name)
             require(0 <= value < 1, f"{option_name(name)} is {value}; it must lie in [0, 1)")
@@ -215,6 +234,11 @@ class TrainConfig:
             require(32 <= value <= 4096, f"{option_name(name)} is {value}; it must lie between 32 and 4096 pixels")
         require(-1 <= self.workers <= 256, f"--workers is {self.workers}; it must be -1 or up to 256")
         require(self.checkpoint_minutes > 0, "--checkpoint-minutes must be positive")
+
+    @property
+    def painted_styles(self) -> int:
+        """How many rows of the network paint: all but the last one, where that is the identity."""
+        return self.network.styles - (self.identity_weight > 0)
 
     @property
     def painting_size(self) -> int:
@@ -231,33 +255,49 @@ class TrainConfig:
         )
 
 
+BASES: dict[str, dict[str, Any]] = {
+    "turbo": {"body": "turbo", "width": 48, "padding": "reflection", "output": "linear", "skip": True},
+    "classic": {"body": "classic", "width": 16, "padding": "reflection", "output": "linear", "skip": True},
+}
+"""The networks of the bundled styles."""
+
+QUICK: dict[str, Any] = {
+    **BASES["turbo"],
+    "skip": False,
+    "loss_network": "pocket",
+    "balanced": True,
+    "tv_weight": 0.1,
+    # What fools the loss network at one scale does not at another; below these its pooling hides too much from it.
+    "look_scale": (1.25, 1.75),
+    # As far as the grid of its last stage is wide, so that nothing can settle between the cells.
+    "look_shift": 7,
+    "fit": "crop",
+    "style_fit": "keep",
+    "start": "trained",
+    "start_size": 128,
+    # Twice the steps in the same time are worth more than a steadier gradient.
+    "batch_size": 2,
+    "epochs": 0,
+    "max_minutes": 10.0,
+    "learning_rate": 3e-3,
+    "schedule": "cosine",
+    "warm_up": 60,
+    "ema": 0.995,
+    "checkpoint_minutes": 2.0,
+}
 RECIPES: dict[str, dict[str, Any]] = {
     "classic": {},
-    "quick": {
-        "body": "turbo",
-        "width": 48,
-        "padding": "reflection",
-        "output": "linear",
-        "loss_network": "pocket",
-        "balanced": True,
-        "tv_weight": 0.1,
-        # What fools the loss network at one scale does not at another; below these its pooling hides too much from it.
-        "look_scale": (1.25, 2.0),
-        # As far as the grid of its last stage is wide, so that nothing can settle between the cells.
-        "look_shift": 7,
-        "fit": "crop",
-        "style_fit": "keep",
-        "start": "trained",
-        "start_size": 128,
-        # Twice the steps in the same time are worth more than a steadier gradient.
-        "batch_size": 2,
-        "epochs": 0,
-        "max_minutes": 10.0,
-        "learning_rate": 3e-3,
-        "schedule": "cosine",
-        "warm_up": 60,
-        "ema": 0.995,
-        "checkpoint_minutes": 2.0,
+    "quick": QUICK,
+    "fit": {
+        **QUICK,
+        **BASES["turbo"],
+        "start": "gallery",
+        "learn": "rows",
+        "identity_weight": 100.0,
+        "start_size": 192,
+        "max_minutes": 2.0,
+        "learning_rate": 1e-2,
+        "checkpoint_minutes": 1.0,
     },
 }
 """A recipe is the options in which it differs from the defaults above."""

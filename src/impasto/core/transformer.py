@@ -152,12 +152,32 @@ class TurboHead(nn.Module):
         if is_channels_last(x):  # or all that follows would be slow
             pixels = pixels.contiguous(memory_format=torch.channels_last)
         x = F.relu(self.mixed(torch.cat([x, pixels], dim=1)), inplace=True)
-        return smoothed(F.pixel_shuffle(self.full(x), HEAD_CELL))  # (B, 3, 2H, 2W)
+        return smoothed(F.pixel_shuffle(self.full(x), HEAD_CELL).float())  # (B, 3, 2H, 2W)
+
+
+class PhotoSkip(nn.Module):
+    """Lets a share of the photo through, one for each style and colour.
+
+    Instance norm takes brightness and contrast out of a photo; only past it can they come back, as strength 0 needs.
+    """
+
+    def __init__(self, styles: int) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.zeros(styles, 3))
+
+    def forward(self, x: Tensor, photos: Tensor, mix: Tensor) -> Tensor:
+        """`x` (B, 3, H, W) in [-1, 1], and `photos` likewise in [0, 1]."""
+        gain = (mix[..., None] * self.gain).sum(dim=1)  # (B, 3)
+        return x + gain[..., None, None] * (2 * photos - 1)
 
 
 def smoothed(x: Tensor) -> Tensor:
     """`x` (B, C, H, W), mirrored at its border, filtered by (1, 2, 1) / 4 along rows and columns."""
-    return F.avg_pool2d(F.avg_pool2d(reflected(x, 1), 2, 1), 2, 1)
+    x = reflected(x, 1)
+    for axis in (2, 3):  # sums of slices: a convolution or a pooling of three channels is several times slower
+        before, here, after = (x.narrow(axis, start, x.shape[axis] - 2) for start in range(3))
+        x = (before + 2 * here + after) / 4
+    return x
 
 
 class TransformerNet(nn.Module):
@@ -176,6 +196,7 @@ class TransformerNet(nn.Module):
         self.down = nn.ModuleList(down)
         self.blocks = nn.ModuleList(ResidualBlock(channels, config) for _ in range(config.blocks))
         self.up = nn.ModuleList(up)
+        self.skip = PhotoSkip(config.styles) if config.skip else None
 
     def forward(self, photos: Tensor, style: int | Tensor = 0) -> Tensor:
         """Stylized images (B, 3, H, W) in [0, 1] of `photos` (B, 3, H, W) in [0, 1], any size.
@@ -199,6 +220,8 @@ class TransformerNet(nn.Module):
             x = layer(x, mix)  # (B, w, H, W) after the last, of turbo half that size
         x = (self.head(x, padded) if isinstance(self.head, TurboHead) else self.head(x)).float()  # (B, 3, H, W)
         x = x[..., : photos.shape[2], : photos.shape[3]]
+        if self.skip is not None:
+            x = self.skip(x, photos, mix)
         if self.config.output == "tanh":
             x = torch.tanh(x)
         elif not self.training:

@@ -1,4 +1,4 @@
-"""What comes with the package, by kind: styles, paintings, loss networks and the network that trainings start from."""
+"""What comes with the package, by kind: networks of many styles, paintings, loss networks, what quick starts from."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from pathlib import Path
 
 
 def folder(kind: str) -> Path:
-    """The folder of `kind`: styles, paintings, loss or start."""
+    """The folder of `kind`: gallery, paintings, loss or start."""
     return Path(str(resources.files("impasto"))) / "assets" / kind

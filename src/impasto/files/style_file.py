@@ -2,7 +2,7 @@
 
 Nothing is unpickled. The header's metadata holds one JSON text under `impasto`; the tensors are the
 transformer network's, by name, and a small probe: a photo and its stylized image in float32, so that any
-runtime can check itself.
+runtime can check itself. A file of nothing but rows names the network that they belong to (gallery.py).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import safetensors
@@ -28,7 +28,17 @@ FORMAT_VERSION = 1
 METADATA_KEY = "impasto"
 PROBE_PHOTO = "probe.photo"
 PROBE_STYLIZED = "probe.stylized"
+IDENTITY = "identity"
+"""Name of the row that gives the photo back, in a network that has one."""
 LARGEST_FILE = 1 << 30
+
+
+class BaseName(NamedTuple):
+    """The network that rows belong to."""
+
+    name: str
+    sha256: str
+    """Hash of all of that network but its rows."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +57,8 @@ class Style:
     """A small photo (1, h, w, 3) ..."""
     probe_stylized: NDArray[np.float32]
     """... and the float32 answer of style 0 to it, (1, 3, h, w) in [0, 1]."""
+    base: BaseName | None = None
+    """For a style that was fitted on a base: which; its tensors may then be the rows alone."""
 
     def __post_init__(self) -> None:
         if len(self.names) != self.network.styles:
@@ -61,6 +73,8 @@ def save(path: str | os.PathLike[str], style: Style) -> None:
         "names": list(style.names),
         "provenance": dict(style.provenance),
     }
+    if style.base is not None:
+        header["base"] = style.base._asdict()
     tensors: dict[str, NDArray[Any]] = dict(style.tensors)
     tensors |= {PROBE_PHOTO: style.probe_photo, PROBE_STYLIZED: style.probe_stylized}
     # safetensors writes the memory as it lies, views garbled.
@@ -87,6 +101,7 @@ def load(path: str | os.PathLike[str]) -> Style:
             )
         network = make_network(header["network"], str(file))
         names, provenance = header["names"], header["provenance"]
+        base = BaseName(**header["base"]) if "base" in header else None
         probe_photo, probe_stylized = tensors.pop(PROBE_PHOTO), tensors.pop(PROBE_STYLIZED)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _broken(file, f"its header is incomplete ({error})") from error
@@ -96,11 +111,20 @@ def load(path: str | os.PathLike[str]) -> Style:
         raise _broken(file, "its provenance is no table")
     if not _is_probe(probe_photo, probe_stylized):
         raise _broken(file, "its probe is no photo with its answer")
-    style = Style(network, tuple(names), tensors, provenance, probe_photo, probe_stylized)
+    if base is not None and not all(isinstance(text, str) for text in base):
+        raise _broken(file, f"its base is {base!r}")
+    style = Style(network, tuple(names), tensors, provenance, probe_photo, probe_stylized, base)
     for name, value in tensors.items():
         if value.dtype != np.float32 or not np.isfinite(value).all():
             raise _broken(file, f"its tensor {name} holds values that are not finite float32 numbers")
     return style
+
+
+def names_in(path: Path) -> list[str]:
+    """Names of the styles in a file that comes with the package, read without its weights."""
+    with safetensors.safe_open(path, framework="numpy") as opened:
+        names: list[str] = json.loads(opened.metadata()[METADATA_KEY])["names"]
+        return names
 
 
 def _is_probe(photo: NDArray[Any], answer: NDArray[Any]) -> bool:

@@ -17,7 +17,7 @@ from torch import nn
 from impasto.core.norm import ConditionalInstanceNorm
 from impasto.core.transformer import TransformerNet
 from impasto.errors import ImpastoError
-from impasto.files import style_file
+from impasto.files import gallery
 from impasto.files.style_file import Style
 from impasto.inspection.trace import Call, record
 
@@ -96,7 +96,7 @@ def inspect_style(path: str | os.PathLike[str], size: int = DEFAULT_SIZE) -> Ins
     """
     if not 1 <= size <= LARGEST_SIZE:
         raise ImpastoError(f"--size is {size}; it must lie between 1 and {LARGEST_SIZE} pixels")
-    style = style_file.load(path)
+    style = gallery.load(Path(path))
     with torch.device("meta"):
         network = TransformerNet(style.network).eval()
     _check_tensors(Path(path), style.tensors, network)

@@ -16,19 +16,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from impasto.config import TrainConfig, flatten
+from impasto.config import BASES, TrainConfig, flatten
 from impasto.core.device import choose_device
 from impasto.core.losses import PerceptualLoss
 from impasto.core.transformer import TransformerNet
 from impasto.errors import ImpastoError
-from impasto.files import style_file
+from impasto.files import gallery, style_file
 from impasto.files.download import Report
+from impasto.files.style_file import IDENTITY, Style
 from impasto.files.weights import locate
 from impasto.training import trainer
 from impasto.training.figure import ProgressFigure
 from impasto.training.loss_weights import load_loss_network
 from impasto.training.photos import FEW_PHOTOS, Photos, to_float, to_tensor
-from impasto.training.result import make_style
+from impasto.training.result import SMALL_PROBE, make_style
 from impasto.training.run_folder import (
     FIGURE,
     FIRST_PREVIEW,
@@ -38,7 +39,7 @@ from impasto.training.run_folder import (
     resume_command,
     to_pixels,
 )
-from impasto.training.start import trained_start
+from impasto.training.start import fits, trained_start
 from impasto.training.trainer import TrainProgress, TrainState
 from impasto.version import __version__
 
@@ -99,6 +100,11 @@ class Run:
         """`painting` is the style image, uint8 (H, W, 3). Raises ImpastoError for bad photos, weights or layers."""
         self.config = config = settled(config)
         self.announce = announce
+        if config.learn == "rows" and not fits(config):
+            raise ImpastoError(
+                "there is no trained network of that shape whose rows could learn; take a --base "
+                f"({' or '.join(BASES)}) without options of the network, or --recipe quick"
+            )
         self.photos = Photos.find(job.photos, config)
         if not job.photos:
             announce("no --photos: the program draws images to train on")
@@ -134,7 +140,7 @@ class Run:
             same_photos = folder.load_checkpoint(self.state, self.photos)
             if self.state.iteration:
                 self.announce(f"going on from iteration {self.state.iteration}")
-            elif self.config.start == "trained":
+            elif self.config.start != "random":
                 self._begin_as_trained()
             if not same_photos:
                 self.announce("the photos are not the same as before: from here on their order is another one")
@@ -165,14 +171,13 @@ class Run:
             return path
 
     def _begin_as_trained(self) -> None:
-        photos = to_float(self.photos.samples(TRIED_PHOTOS)[..., :TRIED_SIDE, :TRIED_SIDE])
-        found = trained_start(self.config.network, self.loss, photos)
-        if found is None:
+        if not fits(self.config):
             self.announce("the trained network in the package has another shape: beginning at random")
             return
-        row, weights = found
-        self.state.begin_with(weights)
-        self.announce(f"beginning with the trained network in the package, as it paints {row}")
+        photos = to_float(self.photos.samples(TRIED_PHOTOS)[..., :TRIED_SIDE, :TRIED_SIDE])
+        start = trained_start(self.config, self.loss, photos)
+        self.state.begin_with(start.weights)
+        self.announce(f"beginning with the trained network in the package, as it paints {start.row}")
 
     def _try_to_save(self, folder: RunFolder) -> str:
         """Saves a checkpoint after something failed, and says whether that worked and how to go on."""
@@ -240,8 +245,19 @@ class Run:
             "torch": torch.__version__,
         }
         out = Path(job.out)
-        style_file.save(out, make_style(config.network, self.state.result(), [job.name], provenance))
+        style_file.save(out, self._style(provenance))
         return out
+
+    def _style(self, provenance: dict[str, Any]) -> Style:
+        """What the style file holds: rows alone where nothing else has learned, unless it is to stand alone."""
+        config, weights = self.config, self.state.result()
+        if config.learn == "rows" and not self.job.standalone:
+            weights = {name: value[:1] if gallery.is_row(name) else value for name, value in weights.items()}
+            network = replace(config.network, styles=1)
+            style = make_style(network, weights, [self.job.name], provenance, SMALL_PROBE)
+            return gallery.rows_of(style, config.network.body)
+        names = [self.job.name, IDENTITY][: config.network.styles]
+        return make_style(config.network, weights, names, provenance)
 
 
 class StopRequest:

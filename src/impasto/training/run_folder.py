@@ -56,6 +56,8 @@ class Job:
     loss_weights: str | None
     """File of the loss network's weights, absolute; None before the usual one was found."""
     loss_weights_sha256: str = ""
+    standalone: bool = False
+    """Whether the style file of a training that learns rows alone holds the whole network."""
 
 
 class RunFolder:

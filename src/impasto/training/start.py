@@ -6,33 +6,52 @@ A new painting then takes a fraction of the steps (Dumoulin, Shlens, Kudlur, ICL
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from impasto.config import NetworkConfig
+from impasto.config import TrainConfig
 from impasto.core.losses import PerceptualLoss
 from impasto.core.transformer import TransformerNet
-from impasto.files import assets, style_file
-from impasto.files.style_file import Style
+from impasto.files import assets, gallery, style_file
+from impasto.files.style_file import IDENTITY, Style
 
 START = "turbo.safetensors"
-"""Made by `scripts/train_start.py`."""
+"""Made by `scripts/train_base.py`."""
 
 
-def trained_start(network: NetworkConfig, loss: PerceptualLoss, photos: Tensor) -> tuple[str, dict[str, Tensor]] | None:
-    """The weights in the package for a network of that shape, with the row that is nearest to the style of `loss`.
+class Start(NamedTuple):
+    """What a training begins with."""
+
+    row: str
+    """Name of the style as which it paints at first."""
+    weights: dict[str, Tensor]
+
+
+def start_file(config: TrainConfig) -> Path:
+    """The file in the package that a training of that configuration begins with."""
+    return gallery.path_of(config.network.body) if config.start == "gallery" else assets.folder("start") / START
+
+
+def fits(config: TrainConfig) -> bool:
+    """Whether the network in the package has the shape of the one that is to be trained."""
+    path = start_file(config)
+    return path.exists() and replace(style_file.load(path).network, styles=config.network.styles) == config.network
+
+
+def trained_start(config: TrainConfig, loss: PerceptualLoss, photos: Tensor) -> Start:
+    """The weights of the network in the package, with the row that is nearest to the style of `loss`.
 
     Args:
         photos: (B, 3, H, W) in [0, 1], a few to try the rows on.
-    Returns:
-        The name of that row and the weights; None where the package's network has another shape.
     """
-    start = style_file.load(assets.folder("start") / START)
-    if replace(start.network, styles=1) != network:
-        return None
+    start = style_file.load(start_file(config))
     row = nearest_row(start, loss, photos)
-    return start.names[row], one_row(start, row)
+    identity = [start.names.index(IDENTITY)] if IDENTITY in start.names else [row]
+    rows = [row, *identity][: config.network.styles]
+    return Start(start.names[row], rows_from(start, rows))
 
 
 @torch.inference_mode()
@@ -42,16 +61,12 @@ def nearest_row(start: Style, loss: PerceptualLoss, photos: Tensor) -> int:
     painter = TransformerNet(start.network).eval()
     painter.load_state_dict({name: torch.from_numpy(value) for name, value in start.tensors.items()})
     painter = painter.to(photos.device)
-    losses = [float(loss(painter(photos, row), photos).style) for row in range(start.network.styles)]
-    return min(range(len(losses)), key=losses.__getitem__)
+    painted = [row for row, name in enumerate(start.names) if name != IDENTITY]
+    losses = {row: float(loss(painter(photos, row), photos).style) for row in painted}
+    return min(losses, key=losses.__getitem__)
 
 
-def one_row(start: Style, row: int) -> dict[str, Tensor]:
-    """The weights of a network of one style that paints as `start` does with that row."""
-    tensors = {name: value[row : row + 1] if is_row(name) else value for name, value in start.tensors.items()}
+def rows_from(start: Style, rows: list[int]) -> dict[str, Tensor]:
+    """The weights of a network that paints as `start` does with those rows."""
+    tensors = {name: value[rows] if gallery.is_row(name) else value for name, value in start.tensors.items()}
     return {name: torch.from_numpy(value.copy()) for name, value in tensors.items()}
-
-
-def is_row(parameter: str) -> bool:
-    """Whether a parameter of that name has a row for each style."""
-    return parameter.endswith((".norm.scale", ".norm.offset"))

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.precision import MixedPrecision
 from torch import Tensor, nn
@@ -19,12 +20,15 @@ from impasto.config import Device, Precision, TrainConfig
 from impasto.core.losses import Look, Losses, PerceptualLoss
 from impasto.core.transformer import TransformerNet
 from impasto.errors import ImpastoError
+from impasto.files.gallery import is_row
 from impasto.training.photos import Photos, to_float
 
 EMA_WARM_UP = 10
 GROWTH_STEPS = 3
 GROWTH_MULTIPLE = 16
 """Sides of growing pieces in pixels are multiples of this, which suits every network's strides."""
+IDENTITY_SIDE = 128
+"""Side in pixels of the piece of a photo that the identity row learns from in a step."""
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
@@ -72,9 +76,11 @@ class TrainState:
     def __init__(self, network: TransformerNet, config: TrainConfig) -> None:
         self.network = network
         self.config = config
-        self.optimizer = torch.optim.Adam(
-            network.parameters(), lr=config.learning_rate, betas=(config.beta1, config.beta2)
-        )
+        if config.learn == "rows":
+            for name, parameter in network.named_parameters():
+                parameter.requires_grad_(is_row(name))
+        learning = [p for p in network.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.Adam(learning, lr=config.learning_rate, betas=(config.beta1, config.beta2))
         self.average = [p.detach().clone() for p in network.parameters()] if config.ema else []
         self.last_good = [value.clone() for value in self._values()]
         self.iteration = 0
@@ -160,7 +166,7 @@ def train(
             random = step_generator(config.seed, state.iteration)
             look = Look.draw(config.loss, random)
             pixels = to_float(fabric.to_device(random_piece(batch.photos, piece_side(config, done), random)))
-            style = torch.randint(config.network.styles, (len(pixels),), generator=random).to(pixels.device)
+            style = torch.randint(config.painted_styles, (len(pixels),), generator=random).to(pixels.device)
             losses, stylized = train_step(fabric, network, optimizer, loss, pixels, look, state, style)
             state.iteration += 1
             state.position = batch.position
@@ -192,6 +198,9 @@ def train_step(
     which = torch.as_tensor(style, device=photos.device).reshape(-1)
     with fabric.autocast():
         losses: Losses = loss(stylized, photos, style=which, look=look)
+    if state.config.identity_weight and state.config.learn == "all":
+        back = identity_loss(network, photos, state.config.painted_styles)
+        losses = losses._replace(total=losses.total + state.config.identity_weight * back)
     if not bool(torch.isfinite(losses.total)):
         state.restore_last_good()
         raise NotFiniteError(f"the loss became {losses.total.item()} at iteration {state.iteration + 1}")
@@ -205,6 +214,12 @@ def train_step(
         raise NotFiniteError(f"the gradient became {float(norm)} at iteration {state.iteration + 1}")
     optimizer.step()
     return Losses(*(part.detach() for part in losses)), stylized.detach()
+
+
+def identity_loss(network: nn.Module, photos: Tensor, row: int) -> Tensor:
+    """Mean squared error of what the style `row` makes of a piece of the first photo, against that piece."""
+    piece = photos[:1, :, :IDENTITY_SIDE, :IDENTITY_SIDE]
+    return F.mse_loss(network(piece, row), piece)
 
 
 def gradient_norm(network: nn.Module) -> Tensor:
