@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,7 @@ from PIL import Image
 
 import impasto as package
 from impasto import workflows
-from impasto.files import style_file
-from support import Command
+from support import Command, photo
 
 
 def checkerboard(pixels: NDArray[np.uint8]) -> float:
@@ -31,26 +31,18 @@ def test_the_measure_itself() -> None:
     assert checkerboard(ramp) == pytest.approx(0)
 
 
-def test_great_wave_comes_with_the_package() -> None:
-    assert "great_wave" in package.styles()
-
-
 @pytest.mark.parametrize("name", package.styles())
 def test_a_bundled_style_repaints_real_photos_well(name: str) -> None:
-    path = workflows.style_path(name)
-    assert path.stat().st_size < 4_000_000
-    style = style_file.load(path)
-    assert len(style.provenance["painting_sha256"]) == 64
-    stylizer = package.load(name)  # checks the probe
-    for photo in (skimage.data.chelsea(), skimage.data.rocket()[:401, :399]):
-        painted = stylizer(photo)
-        assert painted.shape == photo.shape
-        change = np.abs(painted.astype(float) - photo).mean()
+    stylizer = package.load(name)
+    for original in (skimage.data.chelsea(), skimage.data.rocket()[:401, :399]):
+        painted = stylizer(original)
+        assert painted.shape == original.shape
+        change = np.abs(painted.astype(float) - original).mean()
         assert 10 < change < 120
         assert painted.std() > 25  # no mud
         assert checkerboard(painted) < 2.3  # no one-pixel grid
         # The photo is still to be recognized: its large shapes are those of the result.
-        small = [np.asarray(Image.fromarray(p).convert("L").resize((32, 32))).ravel() for p in (photo, painted)]
+        small = [np.asarray(Image.fromarray(p).convert("L").resize((32, 32))).ravel() for p in (original, painted)]
         assert abs(np.corrcoef(small)[0, 1]) > 0.3
         border = np.concatenate([painted[0], painted[-1], painted[:, 0], painted[:, -1]]).astype(float)
         inside = np.concatenate([painted[8], painted[-9], painted[:, 8], painted[:, -9]]).astype(float)
@@ -64,7 +56,7 @@ def test_the_demo_repaints_sample_photos_trains_a_style_and_repaints_them_with_t
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "demo pictures"
     pictures = sorted(folder.glob("*.jpg"))
-    assert len(pictures) == 4 * len(package.styles()) + 4
+    assert len(pictures) == 4 * len(workflows.DEMO_STYLES) + 4
     assert {path.name for path in folder.iterdir() if path not in pictures} == {"flow_field.safetensors", "runs"}
     assert not (tmp_path / "runs").exists()
     with Image.open(pictures[0]) as picture:
@@ -74,4 +66,72 @@ def test_the_demo_repaints_sample_photos_trains_a_style_and_repaints_them_with_t
 def test_the_table_of_styles_names_each(impasto: Command) -> None:
     done = impasto("styles")
     assert done.returncode == 0, done.stderr
-    assert all(name in done.stdout for name in [*package.styles(), "flow_field", "stained_glass"])
+    plain = [name for name in package.styles() if not name.endswith("-turbo")]
+    assert all(name in done.stdout for name in plain)
+    assert "Hokusai" in done.stdout
+    assert "public domain" in done.stdout
+
+
+def test_the_contact_sheet_has_a_row_a_style_and_a_column_a_photo(impasto: Command, tmp_path: Path) -> None:
+    for seed, name in enumerate(("a.png", "b.jpg")):
+        photo(seed, 68, 34).save(tmp_path / name)
+    common = ("styles", "--sheet", "sheet.png", "--only", "udnie-turbo", "tableau-turbo", "--photos", "a.png", "b.jpg")
+    done = impasto(*common, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    with Image.open(tmp_path / "sheet.png") as opened:
+        sheet = np.asarray(opened.convert("RGB")).astype(float)
+    assert sheet.shape == (3 * 170 + 2 * 6, 150 + 2 * (6 + 340), 3)
+    for row, style in enumerate((None, "udnie-turbo", "tableau-turbo")):
+        for column, name in enumerate(("a.png", "b.jpg")):
+            with Image.open(tmp_path / name) as opened:
+                small = opened.convert("RGB") if style is None else package.load(style)(opened.convert("RGB"))
+            cell = sheet[176 * row : 176 * row + 170, 156 + 346 * column :][:, :340]
+            wanted = np.asarray(small.resize((340, 170), Image.Resampling.LANCZOS)).astype(float)
+            assert np.abs(cell - wanted).mean() < 2, (style, name)
+    again = impasto(*common, cwd=tmp_path)
+    assert again.returncode == 2
+    assert "--overwrite" in again.stderr
+    assert impasto("styles", "--photos", "a.png", cwd=tmp_path).returncode == 2
+
+
+def test_all_that_comes_with_the_package_is_small() -> None:
+    folder = Path(package.__file__).parent
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 15_000_000
+
+
+STYLES = package.styles()
+SAMPLES = ("chelsea", "coffee")
+
+
+def sample(name: str, side: int = 256) -> NDArray[np.uint8]:
+    picture = Image.fromarray(getattr(skimage.data, name)())
+    short = min(picture.size)
+    return np.asarray(picture.crop((0, 0, short, short)).resize((side, side), Image.Resampling.LANCZOS))
+
+
+@pytest.mark.parametrize("name", [name for name in STYLES if name.startswith(("great_wave", "tableau"))])
+@pytest.mark.parametrize("photo_name", SAMPLES)
+def test_strength_leads_smoothly_from_the_photo_to_the_style(name: str, photo_name: str) -> None:
+    stylizer, original = package.load(name), sample(photo_name)
+    series = [stylizer(original, strength=s / 8).astype(float) for s in range(9)]
+    psnr = 10 * np.log10(255**2 / np.square(series[0] - original).mean())
+    assert psnr > 30
+    away = [np.sqrt(np.square(picture - original).mean()) for picture in series]
+    assert all(later > earlier for earlier, later in itertools.pairwise(away))
+    steps = [np.sqrt(np.square(b - a).mean()) for a, b in itertools.pairwise(series)]
+    assert max(steps) < 0.5 * away[-1]  # no sudden change
+
+
+def test_all_styles_are_told_from_each_other() -> None:
+    """Colours and texture in a few numbers differ more between styles than between photos in one style."""
+
+    def looks(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
+        flat = picture.reshape(-1, 3) / 255
+        edges = [np.abs(np.diff(picture.astype(float), axis=axis)).mean() / 30 for axis in (0, 1)]
+        return np.array([*flat.mean(0), *flat.std(0), *np.corrcoef(flat.T)[np.triu_indices(3, 1)], *edges])
+
+    names = [name for name in STYLES if not name.endswith("-turbo")]
+    assert len(names) >= 12
+    found = {name: np.mean([looks(package.load(name)(sample(p))) for p in SAMPLES], axis=0) for name in names}
+    apart = {(a, b): np.linalg.norm(found[a] - found[b]) for a in names for b in names if a < b}
+    assert min(apart.values()) > 0.1, min(apart, key=apart.__getitem__)

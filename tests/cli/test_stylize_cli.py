@@ -87,7 +87,107 @@ def test_a_folder_keeps_its_structure_and_names_what_is_broken(
     assert made == ["c.webp", "deep/a.jpg"]
 
 
+# --- Strength, mixes, masks, colours, strokes ---
+
+
+def pixels_of(path: Path) -> np.ndarray:
+    with Image.open(path) as opened:
+        return np.asarray(opened.convert("RGB")).astype(int)
+
+
+def test_strength_0_gives_the_photo_back_and_more_takes_it_further(
+    impasto: Command, picture: Path, tmp_path: Path
+) -> None:
+    original, distances = pixels_of(picture), []
+    for strength in (0, 0.5, 1):
+        done = impasto(
+            *("stylize", picture, "--style", "great_wave-turbo", "--strength", strength),
+            *("--out", tmp_path / f"{strength}.png"),
+        )
+        assert done.returncode == 0, done.stderr
+        distances.append(np.sqrt(np.square(pixels_of(tmp_path / f"{strength}.png") - original).mean()))
+    assert distances[0] < 255 / 10**1.5  # 30 dB
+    assert distances[0] < 0.6 * distances[1] < 0.6 * distances[2]
+
+
+def test_a_mix_lies_between_its_styles_and_names_the_weights(impasto: Command, picture: Path, tmp_path: Path) -> None:
+    results = {}
+    for name, mix in {"a": "udnie-turbo=1", "b": "tableau-turbo=2", "ab": "udnie-turbo=1,tableau-turbo=1"}.items():
+        done = impasto("stylize", picture, "--mix", mix, "--out", tmp_path / f"{name}.png")
+        assert done.returncode == 0, done.stderr
+        results[name] = pixels_of(tmp_path / f"{name}.png")
+    apart = np.abs(results["a"] - results["b"]).mean()
+    assert apart > 5
+    assert 0 < np.abs(results["a"] - results["ab"]).mean() < apart
+    assert 0 < np.abs(results["b"] - results["ab"]).mean() < apart
+    plain = impasto("stylize", picture, "--style", "udnie-turbo", "--out", tmp_path / "plain.png")
+    assert plain.returncode == 0
+    np.testing.assert_array_equal(results["a"], pixels_of(tmp_path / "plain.png"))
+
+
+@pytest.mark.parametrize("transparent", [False, True])
+def test_a_mask_has_one_style_inside_and_another_outside(
+    transparent: bool, impasto: Command, picture: Path, tmp_path: Path
+) -> None:
+    inside = np.zeros((86, 122), np.uint8)  # twice the size of the photo
+    inside[:, 61:] = 255
+    mask = Image.fromarray(inside)
+    if transparent:
+        mask = Image.new("RGB", mask.size, "black")
+        mask.putalpha(Image.fromarray(inside))
+    mask.save(tmp_path / "mask.png")
+    common = ("stylize", picture, "--style", "udnie-turbo", "--mask", tmp_path / "mask.png")
+    assert impasto(*common, "--out", tmp_path / "photo.png").returncode == 0
+    assert impasto(*common, "--style-outside", "tableau-turbo", "--out", tmp_path / "both.png").returncode == 0
+    for style in ("udnie-turbo", "tableau-turbo"):
+        assert impasto("stylize", picture, "--style", style, "--out", tmp_path / f"{style}.png").returncode == 0
+    left, right = np.s_[:, :25], np.s_[:, 36:]
+    udnie, tableau = (pixels_of(tmp_path / f"{style}.png") for style in ("udnie-turbo", "tableau-turbo"))
+    np.testing.assert_array_equal(pixels_of(tmp_path / "photo.png")[left], pixels_of(picture)[left])
+    np.testing.assert_array_equal(pixels_of(tmp_path / "photo.png")[right], udnie[right])
+    np.testing.assert_array_equal(pixels_of(tmp_path / "both.png")[left], tableau[left])
+    np.testing.assert_array_equal(pixels_of(tmp_path / "both.png")[right], udnie[right])
+
+
+def test_the_photos_colours_are_kept_in_two_ways(impasto: Command, picture: Path, tmp_path: Path) -> None:
+    means = {}
+    for option in ("--keep-colors", "--match-colors", "--no-keep-colors"):
+        done = impasto("stylize", picture, "--style", "tableau-turbo", option, "--out", tmp_path / f"{option}.png")
+        assert done.returncode == 0, done.stderr
+        means[option] = pixels_of(tmp_path / f"{option}.png").mean(axis=(0, 1))
+    original = pixels_of(picture).mean(axis=(0, 1))
+    assert np.abs(means["--match-colors"] - original).max() < 4
+    spread = {option: np.ptp(mean - original) for option, mean in means.items()}
+    assert spread["--keep-colors"] < spread["--no-keep-colors"]
+
+
+def test_strokes_of_another_size(impasto: Command, picture: Path, tmp_path: Path) -> None:
+    for stroke in (0.5, 1, 2):
+        out = tmp_path / f"{stroke}.png"
+        done = impasto("stylize", picture, "--style", "udnie-turbo", "--stroke", stroke, "--out", out)
+        assert done.returncode == 0, done.stderr
+        assert pixels_of(out).shape == pixels_of(picture).shape
+    detail = [np.abs(np.diff(pixels_of(tmp_path / f"{stroke}.png"), axis=1)).mean() for stroke in (1, 2)]
+    assert detail[1] < detail[0]
+
+
 BAD = {
+    "neither style nor mix": (["{picture}", "--out", "o.png"], "--mix"),
+    "style and mix": (["{picture}", "--style", "udnie", "--mix", "udnie=1", "--out", "o.png"], "--mix"),
+    "mix without weights": (["{picture}", "--mix", "udnie", "--out", "o.png"], "great_wave=0.6"),
+    "mix with a negative weight": (["{picture}", "--mix", "udnie=-1", "--out", "o.png"], "great_wave=0.6"),
+    "mix of nothing": (["{picture}", "--mix", "udnie=0", "--out", "o.png"], "above 0"),
+    "mix of two networks": (["{picture}", "--mix", "udnie=1,tableau-turbo=1", "--out", "o.png"], "one network"),
+    "mix with an unknown style": (["{picture}", "--mix", "udnie=1,nix=1", "--out", "o.png"], "'nix'"),
+    "strength": (["{picture}", "--style", "udnie", "--strength", "2", "--out", "o.png"], "strength is 2"),
+    "stroke": (["{picture}", "--style", "udnie", "--stroke", "9", "--out", "o.png"], "stroke is 9"),
+    "outside without a mask": (["{picture}", "--style", "udnie", "--style-outside", "tableau", "--out", "o"], "mask"),
+    "mask missing": (["{picture}", "--style", "udnie", "--mask", "no.png", "--out", "o.png"], "no.png"),
+    "mask of another shape": (["{picture}", "--style", "udnie", "--mask", "{other}", "--out", "o.png"], "the mask is"),
+    "two ways of colours": (
+        ["{picture}", "--style", "udnie", "--keep-colors", "--match-colors", "--out", "o.png"],
+        "name one",
+    ),
     "no photo": (["--style", "{style}", "--out", "o.png"], "which photo"),
     "photo missing": (["no.jpg", "--style", "{style}", "--out", "o.png"], "no.jpg"),
     "photo is text": (["{text}", "--style", "{style}", "--out", "o.png"], "notes.txt"),

@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file
 
-from impasto.files import style_file
+from impasto.files import gallery, style_file
 from support import Command, photo
 
 Refused = Callable[..., str]
@@ -209,6 +209,11 @@ BAD = {
     "too few photos": (["{painting}", "--photos", "{photos}", "--batch-size", "13"], "--batch-size"),
     "too many broken": (["{painting}", "--photos", "{broken}"], "cannot be read"),
     "recipe unknown": (["{painting}", "--photos", "{photos}", "--recipe", "soup"], "'soup'"),
+    "base unknown": (["{painting}", "--base", "soup"], "no base 'soup'"),
+    "rows of another network": (["{painting}", "--recipe", "fit", "--width", "8"], "--recipe quick"),
+    "rows from nothing": (["{painting}", "--recipe", "quick", "--learn", "rows"], "--start gallery"),
+    "standalone of quick": (["{painting}", "--recipe", "quick", "--standalone"], "--standalone"),
+    "identity weight": (["{painting}", "--identity-weight=-1"], "--identity-weight"),
     "epochs": (["{painting}", "--photos", "{photos}", "--epochs=-1"], "--epochs"),
     "fraction": (["{painting}", "--photos", "{photos}", "--fraction", "1.5"], "--fraction"),
     "choice": (["{painting}", "--photos", "{photos}", "--padding", "mirror"], "--padding"),
@@ -280,31 +285,107 @@ def test_bad_input_gets_one_clear_line(
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "start"),
+    ("name", "options", "recipe", "start"),
     [
-        ("file", ("--width", "8", "--blocks", "1"), "has another shape: beginning at random"),
-        ("flow_field", ("--image-size", "64", "--start-size", "0"), "beginning with the trained network"),
+        ("file", ("--width", "8", "--blocks", "1"), "quick", "has another shape: beginning at random"),
+        ("file", ("--recipe", "quick"), "quick", "beginning with the trained network"),
+        ("flow_field", (), "fit", "beginning with the trained network"),
     ],
 )
 def test_a_painting_alone_is_enough(
-    name: str, options: tuple[str, ...], start: str, impasto: Command, painting: Path, tmp_path: Path
+    name: str, options: tuple[str, ...], recipe: str, start: str, impasto: Command, painting: Path, tmp_path: Path
 ) -> None:
     nothing = {key: str(tmp_path / "nothing") for key in ("IMPASTO_CACHE", "TORCH_HOME", "KERAS_HOME")}
     done = impasto(
         *("train", painting if name == "file" else name, "--out", "mine.safetensors", "--run-dir", "run"),
-        *("--max-iterations", "3", "--workers", "0", *options),
+        *("--image-size", "64", "--start-size", "0", "--max-iterations", "3", "--workers", "0", *options),
         cwd=tmp_path,
         IMPASTO_WEIGHTS_URL="http://127.0.0.1:9/",
         **nothing,
     )
     assert done.returncode == 0, done.stderr
-    assert "recipe quick, since" in done.stdout
+    assert "--recipe" in options or f"recipe {recipe}, since" in done.stdout
     assert "draws images" in done.stdout
     assert start in " ".join(done.stdout.split())
     style = style_file.load(tmp_path / "mine.safetensors")
-    assert (style.network.body, style.provenance["recipe"], style.provenance["iterations"]) == ("turbo", "quick", 3)
+    assert (style.network.body, style.provenance["recipe"], style.provenance["iterations"]) == ("turbo", recipe, 3)
     assert style.provenance["options"]["loss_network"] == "pocket"
     assert list((tmp_path / "run" / "previews").iterdir())
+
+
+# --- Fitting on the network of the bundled styles ---
+
+FEW_STEPS = ("--image-size", "64", "--start-size", "0", "--max-iterations", "4", "--workers", "0", "--ema", "0")
+
+
+@pytest.mark.parametrize("base", ["turbo", "classic"])
+def test_fitting_changes_rows_alone_and_writes_them_alone(
+    base: str, impasto: Command, painting: Path, tmp_path: Path
+) -> None:
+    done = impasto("train", painting, "--base", base, "--out", "mine.safetensors", *FEW_STEPS, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    path = tmp_path / "mine.safetensors"
+    assert path.stat().st_size < 17_000
+    rows, whole, theirs = style_file.load(path), gallery.load(path), style_file.load(gallery.path_of(base))
+    assert rows.base is not None
+    assert (rows.base.name, rows.names, whole.names) == (base, (painting.stem,), (painting.stem, *theirs.names))
+    for name, value in theirs.tensors.items():
+        ours = whole.tensors[name][1:] if gallery.is_row(name) else whole.tensors[name]
+        np.testing.assert_array_equal(ours, value)
+    first = whole.tensors["down.0.norm.offset"][0]
+    nearest = np.abs(theirs.tensors["down.0.norm.offset"] - first).max(axis=1).min()
+    assert 1e-5 < nearest < 0.1  # four steps of learning away from the row that it began with
+    photo(8).save(tmp_path / "p.png")
+    for options in (
+        ("--style", path),
+        ("--mix", f"{path}=1,{painting_of(base)}=2"),
+        ("--style", path, "--strength", 0.5),
+    ):
+        done = impasto("stylize", "p.png", *options, "--out", "o.png", "--overwrite", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert impasto("inspect", path).returncode == 0
+
+
+def painting_of(base: str) -> str:
+    return "udnie" + gallery.ENDINGS[base]
+
+
+def test_standalone_writes_the_whole_network(impasto: Command, painting: Path, tmp_path: Path) -> None:
+    done = impasto("train", painting, "--standalone", "--out", "mine.safetensors", *FEW_STEPS, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    style = style_file.load(tmp_path / "mine.safetensors")
+    theirs = style_file.load(gallery.path_of("turbo"))
+    assert style.base is None
+    assert style.names == (painting.stem, "identity")
+    np.testing.assert_array_equal(style.tensors["head.full.weight"], theirs.tensors["head.full.weight"])
+    for name in filter(gallery.is_row, style.tensors):
+        np.testing.assert_array_equal(style.tensors[name][1], theirs.tensors[name][-1])
+
+
+def test_all_changes_the_whole_network(impasto: Command, painting: Path, tmp_path: Path) -> None:
+    done = impasto("train", painting, "--all", "--out", "mine.safetensors", *FEW_STEPS, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    style = style_file.load(tmp_path / "mine.safetensors")
+    theirs = style_file.load(gallery.path_of("turbo"))
+    assert style.base is None
+    changed = {name for name, value in style.tensors.items() if not np.array_equal(value, theirs.tensors[name][:2])}
+    assert {"head.full.weight", "down.0.conv.weight", "blocks.0.first.norm.scale"} <= changed
+
+
+def test_a_fit_that_was_stopped_goes_on_to_the_same_rows(impasto: Command, painting: Path, tmp_path: Path) -> None:
+    steady = ("--schedule", "constant", "--warm-up", "0", "--max-minutes", "0", "--image-size", "64")
+    common = ("train", painting, *steady, "--start-size", "0", "--workers", "0", "--max-iterations")
+    assert impasto(*common, 4, "--out", "a.safetensors", cwd=tmp_path).returncode == 0
+    first = impasto(*common, 2, "--out", "b.safetensors", "--run-dir", "r", cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    early = style_file.load(tmp_path / "b.safetensors")
+    more = impasto("train", "--resume", "r", "--max-iterations", "4", cwd=tmp_path)
+    assert more.returncode == 0, more.stderr
+    found, expected = (style_file.load(tmp_path / name) for name in ("b.safetensors", "a.safetensors"))
+    assert found.base == expected.base
+    for name, value in expected.tensors.items():
+        np.testing.assert_array_equal(found.tensors[name], value)
+    assert any(not np.array_equal(early.tensors[name], value) for name, value in expected.tensors.items())
 
 
 def test_weights_at_hand_choose_the_original_recipe(trained: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from impasto.errors import ImpastoError
-from impasto.evaluation.judging import choose_judge, choose_network, teacher
+from impasto.evaluation.judging import choose_judge, choose_network, teachers
 from impasto.files.weights import PACKAGED, entries
 
 
@@ -65,6 +65,8 @@ def test_what_cannot_judge_is_refused(cache: Path) -> None:
         choose_network("resnet", None)
 
 
-def test_a_styles_teacher() -> None:
-    assert teacher({"options": {"loss_network": "vgg16"}}) == "vgg16"
-    assert teacher({}) == ""
+def test_a_styles_teachers() -> None:
+    assert teachers({"options": {"loss_network": "vgg16"}}) == {"vgg16"}
+    both = ["squeezenet", "pocket"]
+    assert teachers({"options": {"loss_network": "vgg16"}, "loss_networks": both}) == set(both)
+    assert teachers({}) == set()

@@ -9,7 +9,7 @@ from impasto.cli.progress import TrainingBar, console
 
 
 def demo(out: Path = Path("impasto-demo"), /, *, minutes: float = 2.0) -> None:
-    """Repaint sample photos with the bundled styles, then train a painting and repaint them with that.
+    """Repaint sample photos with some of the bundled styles, then train a painting and repaint them with that.
 
     Parameters
     ----------
@@ -27,5 +27,5 @@ def demo(out: Path = Path("impasto-demo"), /, *, minutes: float = 2.0) -> None:
         for path in workflows.demo(out, [style]):
             console.print(str(path))
     console.print(f"\nOpen the pictures in {out}. Now a photo and a painting of yours:")
-    console.print(f"  impasto stylize PHOTO --style {workflows.styles()[0]} --out painted.jpg")
+    console.print(f"  impasto stylize PHOTO --style {workflows.DEMO_STYLES[0]} --out painted.jpg")
     console.print("  impasto train PAINTING")

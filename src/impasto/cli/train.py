@@ -57,6 +57,9 @@ def train(
     photos: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
     out: Path | None = None,
     recipe: str | None = None,
+    base: str | None = None,
+    all: bool = False,
+    standalone: bool = False,
     config: Path | None = None,
     name: str | None = None,
     loss_weights: Path | None = None,
@@ -78,7 +81,14 @@ def train(
     out
         The style file to write (default: the painting's name with .safetensors).
     recipe
-        The set of options to start from: classic, or quick, ten minutes on two cores (default: what suits here).
+        The set of options to start from: fit, two minutes, which adds the painting to the network of the bundled
+        styles; quick, ten minutes, a network of its own; or classic, the original (default: fit).
+    base
+        The network that fit adds to: turbo, the fastest (default), or classic, the best looking.
+    all
+        Let fit change all of that network, not only the style's rows: better, and a file of its own.
+    standalone
+        Write the whole network where fit would write a style's rows alone, some 12 KB.
     config
         A TOML file of options, e.g. that of a run folder; options given here win over it.
     name
@@ -113,6 +123,10 @@ def train(
                 "--loss-weights": loss_weights,
                 "--name": name,
                 "--run-dir": run_dir,
+                "--recipe": recipe,
+                "--base": base,
+                "--all": all or None,
+                "--standalone": standalone or None,
                 "PAINTING": painting,
             }
             for what, value in fixed.items():
@@ -122,12 +136,14 @@ def train(
         else:
             if painting is None:
                 raise ImpastoError("which painting? Use: impasto train PAINTING")
-            values = {**(read_toml(config) if config else {}), **given}
+            values = {**(read_toml(config) if config else {}), **({"learn": "all"} if all else {}), **given}
             path = workflows.train(
                 painting,
                 photos or (),
                 out,
                 recipe=recipe,
+                base=base,
+                standalone=standalone,
                 name=name,
                 loss_weights=loss_weights,
                 run_dir=run_dir,

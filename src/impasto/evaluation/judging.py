@@ -44,9 +44,10 @@ def choose_network(asked: str, file: Path | None) -> str:
     return _known(asked, "--loss-network") if asked != AUTO else _here(file, "--loss-network")[0]
 
 
-def teacher(provenance: Mapping[str, Any]) -> str:
-    """The loss network that a style was trained with; empty where its file does not say."""
-    return str(provenance.get("options", {}).get("loss_network", ""))
+def teachers(provenance: Mapping[str, Any]) -> set[str]:
+    """The loss networks that a style was trained with; none where its file does not say."""
+    named = provenance.get("loss_networks", [provenance.get("options", {}).get("loss_network")])
+    return {str(name) for name in named if name}
 
 
 def _known(asked: str, option: str) -> str:

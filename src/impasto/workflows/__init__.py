@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from impasto.evaluation.options import EvaluateOptions, OptimizeOptions
-from impasto.workflows.bundled import load, painting_path, paintings, style_path, styles
+from impasto.workflows.bundled import find_style, load, load_several, painting_path, paintings, style_path, styles
 from impasto.workflows.common import STYLE_SUFFIX
-from impasto.workflows.demonstration import DEMO_PAINTING, SAMPLE_PHOTOS, demo, train_demo
+from impasto.workflows.contact_sheet import SAMPLE_PHOTOS, contact_sheet, sample_photos
+from impasto.workflows.demonstration import DEMO_PAINTING, DEMO_STYLES, demo, train_demo
 from impasto.workflows.evaluations import Optimized, evaluate, optimize
-from impasto.workflows.repainting import StylizeOptions, check_target, stylize_image, targets_in
+from impasto.workflows.repainting import StylizeOptions, check_target, read_mask, stylize_image, targets_in
 from impasto.workflows.trainings import resume, train, usual_recipe
 
 __all__ = [
     "DEMO_PAINTING",
+    "DEMO_STYLES",
     "SAMPLE_PHOTOS",
     "STYLE_SUFFIX",
     "EvaluateOptions",
@@ -19,13 +21,18 @@ __all__ = [
     "Optimized",
     "StylizeOptions",
     "check_target",
+    "contact_sheet",
     "demo",
     "evaluate",
+    "find_style",
     "load",
+    "load_several",
     "optimize",
     "painting_path",
     "paintings",
+    "read_mask",
     "resume",
+    "sample_photos",
     "style_path",
     "styles",
     "stylize_image",

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from impasto.config import Device
 from impasto.errors import ImpastoError
-from impasto.files import assets, style_file
+from impasto.files import assets, gallery
 from impasto.stylizing.backends import make_backend
 from impasto.stylizing.stylizer import Stylizer
 from impasto.workflows.common import STYLE_SUFFIX, AnyPath
 
 
 def styles() -> list[str]:
-    """Names of the styles that come with the package."""
-    return sorted(path.stem for path in assets.folder("styles").glob("*" + STYLE_SUFFIX))
+    """Names of the styles that come with the package; those that end with -turbo are the fastest."""
+    return list(gallery.bundled())
 
 
 def paintings() -> list[str]:
@@ -29,24 +31,50 @@ def painting_path(painting: AnyPath) -> Path:
 
 
 def style_path(style: AnyPath) -> Path:
-    """The file of a bundled style's name, or of a path. Raises ImpastoError when there is neither."""
-    if str(style) in styles():
-        return assets.folder("styles") / f"{style}{STYLE_SUFFIX}"
+    """The file that a bundled style is in, or the path of a style file. Raises ImpastoError when there is neither."""
+    return find_style(style)[0]
+
+
+def find_style(style: AnyPath) -> tuple[Path, str | int]:
+    """The file that a style is in and which of its rows it is: a bundled style's name, or a style file's first.
+
+    Raises:
+        ImpastoError: there is neither.
+    """
+    bundled = gallery.bundled()
+    if str(style) in bundled:
+        return bundled[str(style)]
     path = Path(style)
     if not path.is_file():
         what = f"{path} is a folder" if path.is_dir() else f"there is no style {str(style)!r}"
-        bundled = f" or a bundled style: {', '.join(styles())}" if styles() else ""
-        raise ImpastoError(f"{what}; name a style file (*{STYLE_SUFFIX}){bundled}")
-    return path
+        near = difflib.get_close_matches(str(style), bundled, n=3) or [name for name in bundled if "-" not in name]
+        raise ImpastoError(f"{what}; name a style file (*{STYLE_SUFFIX}) or a bundled style, such as {', '.join(near)}")
+    return path, 0
 
 
-def load(style: AnyPath, *, device: Device = "auto") -> Stylizer:
-    """A Stylizer of a bundled style's name or of a style file.
+def load(style: AnyPath | Mapping[str, float], *, device: Device = "auto") -> Stylizer:
+    """A Stylizer of a bundled style, of a style file, or of a mix of several.
 
     Args:
+        style: a bundled style's name, a style file, or weights by such names that mix styles of one network.
         device: auto, cpu, cuda or mps.
     Raises:
-        ImpastoError: no such style, or a file that is damaged, foreign or of a newer version.
+        ImpastoError: no such style; a file that is damaged, foreign or of a newer version; or a mix of styles that do
+            not belong to one network.
     """
-    loaded = style_file.load(style_path(style))
-    return Stylizer(loaded, make_backend(loaded, device))
+    if isinstance(style, Mapping):
+        if not style:
+            raise ImpastoError("a mix of styles needs at least one")
+        stylizer, rows = load_several(list(style), device=device)
+        stylizer.own = {rows[name]: weight for name, weight in style.items()}
+        return stylizer
+    path, row = find_style(style)
+    loaded = gallery.load(path)
+    return Stylizer(loaded, make_backend(loaded, device), row)
+
+
+def load_several(names: Sequence[str], *, device: Device = "auto") -> tuple[Stylizer, dict[str, str]]:
+    """One Stylizer of several styles of one network, and the name there of each. Raises ImpastoError as `load`."""
+    loaded, rows = gallery.mixed({name: find_style(name) for name in names})
+    stylizer = Stylizer(loaded, make_backend(loaded, device))
+    return stylizer, {name: loaded.names[row] if isinstance(row, int) else row for name, row in rows.items()}

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from impasto.errors import ImpastoError
 from impasto.files import images
 from impasto.stylizing.arrange import side_by_side
-from impasto.workflows.bundled import load, styles
+from impasto.workflows.bundled import load
 from impasto.workflows.common import STYLE_SUFFIX, AnyPath, require_training_packages
+from impasto.workflows.contact_sheet import SAMPLE_PHOTOS, sample_photos
 from impasto.workflows.trainings import train
 
 if TYPE_CHECKING:
     from impasto.training.trainer import TrainProgress
 
 DEMO_PAINTING = "flow_field"
-SAMPLE_PHOTOS = ("chelsea", "coffee", "astronaut", "rocket")
+DEMO_STYLES = ("great_wave", "starry_night", "the_scream", "udnie")
 
 
 def demo(folder: AnyPath, which: Sequence[AnyPath] | None = None) -> Iterator[Path]:
@@ -27,18 +26,15 @@ def demo(folder: AnyPath, which: Sequence[AnyPath] | None = None) -> Iterator[Pa
     A picture shows photo and stylized image side by side. Pictures of an earlier demo are replaced.
 
     Args:
-        which: the styles; default every bundled one.
+        which: the styles; default a few of the bundled ones.
     Raises:
         ImpastoError: scikit-image is not installed, or the folder cannot be written.
     """
-    if importlib.util.find_spec("skimage") is None:
-        raise ImpastoError("the demo needs scikit-image's sample photos: pip install 'impasto[train]'")
-    import skimage.data
-
-    for style in styles() if which is None else which:
+    photos = dict(zip(SAMPLE_PHOTOS, sample_photos(), strict=True))
+    for style in DEMO_STYLES if which is None else which:
         stylizer = load(style)
-        for name in SAMPLE_PHOTOS:
-            photo = images.Picture(getattr(skimage.data, name)())
+        for name, pixels in photos.items():
+            photo = images.Picture(pixels)
             target = Path(folder) / f"{name}-{Path(style).stem}.jpg"
             images.write(target, side_by_side(photo, photo.with_pixels(stylizer(photo.pixels))), quality=90)
             yield target

@@ -12,7 +12,7 @@ from impasto.errors import ImpastoError
 from impasto.evaluation.options import EvaluateOptions, OptimizeOptions
 from impasto.files import atomic, images
 from impasto.stylizing.arrange import resized, resized_size
-from impasto.stylizing.stylizer import free_memory
+from impasto.stylizing.stylizer import Stylizer, free_memory
 from impasto.workflows.bundled import load
 from impasto.workflows.common import AnyPath, ignore, require_training_packages, several
 from impasto.workflows.repainting import check_target
@@ -66,13 +66,13 @@ def evaluate(
     loaded = [load(style, device=device) for style in several(styles)]
     source = pictures.Source.of(Path(painting))
     chosen = pictures.choose_photos([Path(photo) for photo in several(photos)], options.count, announce)
-    teachers = {judging.teacher(stylizer.style.provenance) for stylizer in loaded}
+    teachers = set[str]().union(*(judging.teachers(stylizer.style.provenance) for stylizer in loaded))
     choice = judging.choose_judge(options.judge, options.judge_weights, teachers)
     announce(f"judge: {choice.name}, {choice.reason}")
     judge = _judge(choice.name, options.judge_weights, device, on_download, announce)
     _require_memory(judge, max(options.sizes), max(options.sizes), "--sizes")
     names = run.labels([str(style) for style in several(styles)])
-    trained_on = [str(stylizer.style.provenance.get("painting_sha256", "")) for stylizer in loaded]
+    trained_on = [_painting_sha256(stylizer) for stylizer in loaded]
     candidates = [run.Candidate(*parts) for parts in zip(names, loaded, trained_on, strict=True)]
     evaluation = run.Evaluation(candidates, source, chosen, judge, options)
     if earlier is not None:
@@ -84,6 +84,13 @@ def evaluate(
     if folder is not None:
         folder.write(report, evaluation.pictures, None if reuse is None else Path(reuse).parent)
     return report
+
+
+def _painting_sha256(stylizer: Stylizer) -> str:
+    """Of the painting that a stylizer's own style was trained on; empty where its file does not say."""
+    provenance = stylizer.style.provenance
+    own = provenance.get("paintings", {}).get(stylizer.own, {}) if isinstance(stylizer.own, str) else {}
+    return str(own.get("sha256", provenance.get("painting_sha256", "")))
 
 
 @dataclass(frozen=True)

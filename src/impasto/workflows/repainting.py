@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from impasto.errors import ImpastoError
 from impasto.files import images
 from impasto.stylizing.arrange import resized, resized_size, side_by_side
-from impasto.stylizing.stylizer import Stylizer, WhichStyle
+from impasto.stylizing.manner import Manner
+from impasto.stylizing.stylizer import Stylizer
 from impasto.workflows.common import AnyPath
 
 
@@ -25,8 +30,8 @@ class StylizeOptions:
     """Of JPEG and WebP, 1 to 100."""
     overwrite: bool = False
     """Whether files that exist may be replaced."""
-    style: WhichStyle = None
-    """Which of a file's styles, by name or number, or a mix; None the first."""
+    manner: Manner = field(default_factory=Manner)
+    """Which style, how much of it, whose colours, how large its strokes, and where."""
 
 
 def stylize_image(stylizer: Stylizer, photo: AnyPath, out: AnyPath, options: StylizeOptions | None = None) -> Path:
@@ -40,13 +45,26 @@ def stylize_image(stylizer: Stylizer, photo: AnyPath, out: AnyPath, options: Sty
     picture = images.read(photo)
     if options.size is not None:
         width, height = resized_size(picture, options.size)
-        stylizer.require_memory(height, width)
+        stylizer.require_memory(height, width, stroke=options.manner.stroke)
         picture = resized(picture, options.size)
-    result = picture.with_pixels(stylizer(picture.pixels, options.style))
+    result = picture.with_pixels(stylizer.repaint(picture.pixels, options.manner))
     if options.compare:
         result = side_by_side(picture, result)
     images.write(target, result, quality=options.quality)
     return target
+
+
+def read_mask(path: AnyPath) -> NDArray[Any]:
+    """The mask (H, W) in a picture: its lightness, white being inside, or its alpha where it has one.
+
+    Raises:
+        ImpastoError: a picture that cannot be read.
+    """
+    picture = images.read(path)
+    if picture.alpha is not None:
+        return picture.alpha
+    mask: NDArray[Any] = np.rint(picture.pixels.mean(axis=2)).astype(picture.pixels.dtype)
+    return mask
 
 
 def targets_in(folder: Path, photos: Sequence[Path], given: Sequence[Path]) -> list[Path]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from impasto.config import RECIPES, make_config
+from impasto.config import BASES, RECIPES, NetworkConfig, make_config, option_name
 from impasto.errors import ImpastoError
 from impasto.files import atomic, images
 from impasto.workflows.bundled import painting_path
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from impasto.files.download import Report
     from impasto.training.trainer import TrainProgress
 
+OF_ANOTHER_NETWORK = frozenset(
+    ["start", *(item.name for item in dataclasses.fields(NetworkConfig) if "help" in item.metadata)]
+)
+"""Options that ask for something else than rows on the network of the bundled styles."""
 CHANGEABLE_ON_RESUME = frozenset(
     ["epochs", "max_iterations", "max_minutes", "workers", "device", "plot_every", "checkpoint_minutes"]
 )
@@ -31,6 +36,8 @@ def train(
     out: AnyPath | None = None,
     *,
     recipe: str | None = None,
+    base: str | None = None,
+    standalone: bool = False,
     name: str | None = None,
     loss_weights: AnyPath | None = None,
     run_dir: AnyPath | None = None,
@@ -48,8 +55,10 @@ def train(
         painting: the file of the style image, or the name of one of :func:`paintings`.
         photos: one or several folders of photos, or photo files; none trains on drawn images.
         out: the style file to write; default the painting's name with `.safetensors`.
-        recipe: the set of options to start from; default `classic` where an accelerator or VGG-16's weights are at
-            hand, else `quick`.
+        recipe: the set of options to start from; default `fit`, which adds the painting to the network of the bundled
+            styles, or for options that this network cannot have what :func:`usual_recipe` says.
+        base: the network of the bundled styles that `fit` adds to: `turbo`, the fastest, or `classic`.
+        standalone: whether the style file holds the whole network where `fit` would write rows alone.
         name: the style's name inside the file; default the painting's file name.
         loss_weights: file of the loss network's weights; default the usual file, downloaded at first use.
         run_dir: the run folder; default ``runs/<painting>-<time>``.
@@ -72,9 +81,11 @@ def train(
     target = Path(out) if out is not None else Path(source.stem + STYLE_SUFFIX)
     _check_style_target(target, overwrite)
     if recipe is None:
-        recipe, why = usual_recipe(loss_weights)
+        recipe, why = usual_recipe(loss_weights, [*options, *(["base"] if base else [])])
         announce(f"recipe {recipe}, since {why}")
-    config = make_config({**RECIPES[recipe], **options})
+    config = make_config({**RECIPES[recipe], **_network_of(base), **options})
+    if standalone and config.learn != "rows":
+        raise ImpastoError("--standalone is for the recipe fit; every other style file holds its whole network anyway")
     style_image = images.read_small(source, at_least=config.painting_size)
     require_training_packages()
     from impasto.training.photos import square
@@ -93,6 +104,7 @@ def train(
         name=name or source.stem,
         recipe=recipe,
         loss_weights=None if loss_weights is None else str(Path(loss_weights).absolute()),
+        standalone=standalone,
     )
     run = Run(job, config, pixels, announce, on_download)
     path = Path(run_dir) if run_dir is not None else new_run_dir(job.painting)
@@ -101,12 +113,21 @@ def train(
     return run.go(folder, on_progress or ignore, live=live, tensorboard=tensorboard)
 
 
-def usual_recipe(loss_weights: AnyPath | None = None) -> tuple[str, str]:
-    """The recipe that suits this computer, and why."""
+def _network_of(base: str | None) -> dict[str, Any]:
+    if base is not None and base not in BASES:
+        raise ImpastoError(f"there is no base {base!r}; there are: {', '.join(BASES)}")
+    return BASES[base] if base else {}
+
+
+def usual_recipe(loss_weights: AnyPath | None = None, given: Iterable[str] = ()) -> tuple[str, str]:
+    """The recipe that suits this computer and the options `given`, by name, and why."""
     from impasto.files.weights import find
 
     if loss_weights is not None:
         return "classic", "--loss-weights brings a loss network"
+    own = [name for name in given if name in OF_ANOTHER_NETWORK]
+    if not own:
+        return "fit", "the bundled styles' network learns a painting in two minutes; --recipe quick takes ten, for more"
     if find("vgg16") is not None:
         return "classic", "VGG-16 is on this computer"
     from impasto.core.device import choose_device
@@ -114,7 +135,7 @@ def usual_recipe(loss_weights: AnyPath | None = None) -> tuple[str, str]:
     device = choose_device("auto")
     if device != "cpu":
         return "classic", f"this computer has an accelerator ({device})"
-    return "quick", "there is neither an accelerator nor VGG-16 here; --recipe classic is the original, slower one"
+    return "quick", f"{option_name(own[0])} asks for a network of its own; --recipe classic is the original, slower one"
 
 
 def resume(
