@@ -2,9 +2,8 @@
 
     python benchmarks/ablations.py --painting FILE --photos DIR --judge-weights SQUEEZENET.safetensors [--minutes 2]
 
-Every variant gets the same time, one CPU thread and the same painting; none sees the photos that it is judged on but
-those variants that train on photos, which see the half that is not judged. Trained styles are kept in --runs, so that
-the script can be stopped and started again.
+Every variant gets the same time, one CPU thread and the same painting; none sees the photos that it is judged on, the
+first 32 by name. Trained styles are kept in --runs, so that the script can be stopped and started again.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from impasto.cli.progress import TrainingBar
 from impasto.evaluation.options import EvaluateOptions
 from impasto.files import images
 
+HELD_OUT = 32
 SQUEEZENET = {"loss_network": "squeezenet", "loss_normalization": "caffe-rounded"}
 STEPS = {"max_iterations": 600, "max_minutes": 0.0, "schedule": "cosine"}
 
@@ -44,12 +44,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "from nothing, turbo on a grid of 8": {"downsampling": 8, "width": 64, "blocks": 3, **FROM_NOTHING},
 }
 """What differs from `quick`; `photos` and `weights` say what is needed beside options."""
-
-
-def halves(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Every other photo to train with, the others to judge on."""
-    found = images.find([folder])
-    return found[::2], found[1::2]
 
 
 def train(name: str, arguments: argparse.Namespace, photos: list[Path]) -> Path:
@@ -80,16 +74,18 @@ def main() -> None:
     parser.add_argument("--judge-weights", type=Path, required=True, help="a SqueezeNet 1.0 trained on ImageNet")
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--count", type=int, default=8, help="photos to judge on")
+    parser.add_argument("--steps", type=int, default=60, help="of the optimization to compare with")
     parser.add_argument("--runs", type=Path, default=Path("runs/ablations"))
     parser.add_argument("--train-only", nargs="+", choices=VARIANTS, metavar="VARIANT", help="train these, judge later")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    training, judging = halves(arguments.photos)
+    found = images.find([arguments.photos])
+    judging, training = found[:HELD_OUT], found[HELD_OUT:]
     styles = [train(name, arguments, training) for name in arguments.train_only or VARIANTS]
     if arguments.train_only:
         return
     options = EvaluateOptions(
-        count=arguments.count, steps=100, judge="squeezenet", judge_weights=arguments.judge_weights
+        count=arguments.count, steps=arguments.steps, judge="squeezenet", judge_weights=arguments.judge_weights
     )
     earlier = arguments.runs / "report" / "report.json"
     report = workflows.evaluate(

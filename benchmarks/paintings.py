@@ -2,7 +2,8 @@
 
     python benchmarks/paintings.py --paintings DIR --photos DIR --judge-weights SQUEEZENET.safetensors [--minutes 10]
 
-Nothing is trained on the photos: they only serve to judge. Finished styles and reports stay in --runs, so that the
+Nothing is trained on the photos: they only serve to judge, the first 32 by name, which the scripts that trained the
+networks in the package left out too. Finished styles and reports stay in --runs, so that the
 script can be stopped and started again. A sheet of scikit-image's sample photos in all the styles comes last.
 """
 
@@ -15,19 +16,14 @@ import threading
 import time
 from pathlib import Path
 
-import numpy as np
-import skimage.data
-from PIL import Image
-
 from impasto import workflows
 from impasto.cli.progress import TrainingBar
 from impasto.evaluation.options import EvaluateOptions
 from impasto.evaluation.report import Report
 from impasto.files import images
 
-SHEET_HEIGHT = 220
-SHEET_QUALITY = 60
-SHEET_PHOTOS = ("chelsea", "coffee", "astronaut")
+HELD_OUT = 32
+SHEET_QUALITY = 70
 
 
 def train(painting: Path, arguments: argparse.Namespace) -> Path:
@@ -54,7 +50,9 @@ def judged(style: Path, painting: Path, arguments: argparse.Namespace) -> Report
     folder = arguments.runs / f"{style.stem}-report"
     earlier = folder / "report.json"
     reuse = earlier if earlier.exists() else None
-    return workflows.evaluate(style, painting, arguments.photos, options, out=folder, reuse=reuse, overwrite=True)
+    return workflows.evaluate(
+        style, painting, images.find([arguments.photos])[:HELD_OUT], options, out=folder, reuse=reuse, overwrite=True
+    )
 
 
 def print_table(reports: dict[str, Report]) -> None:
@@ -89,19 +87,6 @@ def proportional_memory(pid: int) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
-def sheet(styles: list[Path], target: Path) -> None:
-    """One row a style, one column a photo, the photos themselves above."""
-    photos = [getattr(skimage.data, name)() for name in SHEET_PHOTOS]
-    rows = [photos, *([stylizer(photo) for photo in photos] for stylizer in map(workflows.load, styles))]
-    lines = [np.concatenate([_small(picture) for picture in row], axis=1) for row in rows]
-    images.write(target, images.Picture(np.concatenate(lines)), quality=SHEET_QUALITY)
-
-
-def _small(picture: np.ndarray) -> np.ndarray:
-    width = round(picture.shape[1] * SHEET_HEIGHT / picture.shape[0])
-    return np.asarray(Image.fromarray(picture).resize((width, SHEET_HEIGHT), Image.Resampling.LANCZOS))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--paintings", type=Path, required=True)
@@ -120,7 +105,8 @@ def main() -> None:
     meter.start()
     styles = [train(painting, arguments) for painting in paintings]
     print(f"peak memory of the trainings: {meter.peak:.0f} MB")
-    sheet(styles, arguments.sheet or arguments.runs / "sheet.jpg")
+    target = arguments.sheet or arguments.runs / "sheet.jpg"
+    workflows.contact_sheet(target, styles, overwrite=True, quality=SHEET_QUALITY)
     if not arguments.train_only:
         print_table({p.stem: judged(s, p, arguments) for s, p in zip(styles, paintings, strict=True)})
 

@@ -1,6 +1,6 @@
-"""Makes the README's pictures from the bundled style and from the run that made it.
+"""Makes the README's pictures from the bundled styles and from a run of a training.
 
-    python scripts/make_pictures.py [--run runs/bundled/great_wave]
+    python scripts/make_pictures.py [--run runs/paintings/great_wave]
 
 The photos are scikit-image's free samples. Pictures are JPEG below 200 KB.
 """
@@ -25,7 +25,7 @@ from impasto.training.figure import ProgressFigure
 from impasto.training.trainer import TrainProgress
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "pictures"
-STYLE = "great_wave"
+STYLE, OTHER = "great_wave", "starry_night"
 LARGEST = 200_000
 HEIGHT = 300
 GAP = 6
@@ -59,6 +59,43 @@ def before_and_after() -> None:
         save(f"{name}-{STYLE}.jpg", stylizer(getattr(skimage.data, name)()))
 
 
+def row_of(pictures: list[NDArray[np.uint8]], height: int = 220) -> NDArray[np.uint8]:
+    """The pictures side by side, all of that height."""
+    parts = []
+    for picture in pictures:
+        width = round(picture.shape[1] * height / picture.shape[0])
+        parts.append(np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS)))
+        parts.append(np.full((height, GAP, 3), 255, np.uint8))
+    return np.concatenate(parts[:-1], axis=1)
+
+
+def strengths() -> None:
+    """A style at growing strength above its mixes with another one."""
+    stylizer, photo = workflows.load(STYLE), skimage.data.chelsea()
+    growing = [stylizer(photo, strength=step / 4) for step in range(5)]
+    mixes = [stylizer(photo, {STYLE: 1 - step / 4, OTHER: step / 4}) for step in range(5)]
+    gap = np.full((GAP, row_of(growing).shape[1], 3), 255, np.uint8)
+    save("strength.jpg", np.concatenate([row_of(growing), gap, row_of(mixes)]))
+
+
+def colors() -> None:
+    stylizer, photo = workflows.load(OTHER), skimage.data.coffee()
+    save("colors.jpg", row_of([photo, *(stylizer(photo, colors=way) for way in ("style", "photo", "match"))], 260))
+
+
+def strokes() -> None:
+    stylizer, photo = workflows.load("edtaonisl"), skimage.data.astronaut()
+    save("stroke.jpg", row_of([photo, *(stylizer(photo, stroke=size) for size in (0.5, 1.0, 2.0))], 300))
+
+
+def gallery() -> None:
+    names = [name for name in workflows.styles() if not name.endswith("-turbo")]
+    path = workflows.contact_sheet(FOLDER / "gallery.png", names, overwrite=True)
+    with Image.open(path) as image:
+        save("gallery.jpg", np.asarray(image.convert("RGB").resize((image.width * 2 // 3, image.height * 2 // 3))))
+    path.unlink()
+
+
 def curves(run: Path) -> None:
     """The run's last figure, with a sample photo in the place of the training photo."""
     history = [json.loads(line) for line in (run / "losses.jsonl").read_text().splitlines()]
@@ -90,9 +127,13 @@ def graph() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", type=Path, default=Path("runs/bundled") / STYLE)
+    parser.add_argument("--run", type=Path, default=Path("runs/paintings") / STYLE)
     arguments = parser.parse_args()
     before_and_after()
+    strengths()
+    colors()
+    strokes()
+    gallery()
     graph()
     if (arguments.run / "losses.jsonl").exists():
         curves(arguments.run)
