@@ -33,7 +33,7 @@ from impasto.files.gallery import is_row
 from impasto.files.style_file import IDENTITY
 from impasto.training import trainer
 from impasto.training.loss_weights import load_loss_network
-from impasto.training.photos import Photos, square, to_float, to_tensor
+from impasto.training.photos import Photos, square, to_float, to_tensor, without_margin
 from impasto.training.result import make_style
 from impasto.training.trainer import TrainState
 from impasto.version import __version__
@@ -46,6 +46,7 @@ SIZE = 256
 """Short side of a painting in pixels; style files are judged at this size."""
 OTHER_SIZE = 320
 """The same of one whose colours are exchanged."""
+MARGIN = RECIPES["quick"]["style_margin"]
 REPORT_SECONDS = 60
 SQUEEZENET = {"loss_network": "squeezenet", "loss_normalization": "caffe-rounded"}
 
@@ -113,7 +114,7 @@ def read_paintings(folder: Path, base: Base) -> dict[str, Tensor]:
     """The style images by name, (1, 3, H, W) in [0, 1]."""
     found = {}
     for path in files(folder, base):
-        pixels = images.read_small(path, at_least=OTHER_SIZE)
+        pixels = without_margin(images.read_small(path, at_least=2 * OTHER_SIZE), MARGIN)
         found[path.stem] = style_image(pixels, SIZE)
         if base.other_colours:
             found[f"{path.stem} in other colours"] = style_image(pixels, OTHER_SIZE)[:, [1, 2, 0]]

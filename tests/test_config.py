@@ -73,11 +73,9 @@ def test_the_classic_recipe_is_the_source_example_to_the_letter() -> None:
     assert {name: found[name] for name in expected} == expected
     # What is left is no part of the definition: the seed, the machine, the disk.
     assert (found["start"], found["learn"], found["identity_weight"], found["skip"]) == ("random", "all", 0, False)
-    rest = {"seed", "precision", "workers", "checkpoint_minutes", "loss_normalization", "start"} | {
-        "learn",
-        "identity_weight",
-        "skip",
-    }
+    assert found["style_margin"] == 0
+    rest = {"seed", "precision", "workers", "checkpoint_minutes", "loss_normalization"}
+    rest |= {"start", "learn", "identity_weight", "skip", "style_margin"}
     assert set(found) - set(expected) == rest
 
 
@@ -173,6 +171,7 @@ CHANGED: dict[str, Any] = {
     "tv_weight": 0.25,
     "look_scale": (0.75, 1.5),
     "look_shift": 4,
+    "style_margin": 0.125,
     "start": "trained",
 }
 
@@ -292,6 +291,7 @@ def test_a_whole_number_too_large_for_a_float_is_refused() -> None:
         ("width", 1, 512),
         ("blocks", 0, 64),
         ("look_shift", 0, 32),
+        ("style_margin", 0.0, 0.4),
         ("content_weight", 0.0, None),
         ("style_weight", 0.0, None),
         ("tv_weight", 0.0, None),

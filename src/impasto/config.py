@@ -183,6 +183,7 @@ class TrainConfig:
     style_fit: Literal["stretch", "crop", "keep"] = doc(
         "stretch", "How the painting gets its size: stretched, cropped, or its short side resized."
     )
+    style_margin: float = doc(0.0, "Share of the painting left out along each side: frames and the edges of scans.")
     synthetic: float = doc(0.0, "Share of the photos that are drawn, not read; without --photos all are.")
     fraction: float = doc(1.0, "Share of the photos to use, drawn at random.")
     seed: int = doc(0, "Seed of weights, order and all that is random.")
@@ -227,6 +228,7 @@ class TrainConfig:
         for name in ("beta1", "beta2", "ema"):
             value = getattr(self, name)
             require(0 <= value < 1, f"{option_name(name)} is {value}; it must lie in [0, 1)")
+        require(0 <= self.style_margin <= 0.4, f"--style-margin is {self.style_margin}; it must lie in [0, 0.4]")
         require(0 <= self.synthetic <= 1, f"--synthetic is {self.synthetic}; it must lie in [0, 1]")
         require(0 < self.fraction <= 1, f"--fraction is {self.fraction}; it must lie in (0, 1]")
         for name in ("image_size", "style_size"):
@@ -273,6 +275,8 @@ QUICK: dict[str, Any] = {
     "look_shift": 7,
     "fit": "crop",
     "style_fit": "keep",
+    # What lies along a painting's edge would be painted along the edge of every photo.
+    "style_margin": 0.04,
     "start": "trained",
     "start_size": 128,
     # Twice the steps in the same time are worth more than a steadier gradient.

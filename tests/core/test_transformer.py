@@ -335,6 +335,32 @@ def test_mixes_of_a_batch_by_row() -> None:
         torch.testing.assert_close(alone[0], together[index], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("body", ["classic", "turbo"])
+def test_a_share_of_the_photo_comes_past_the_network(body: str) -> None:
+    network = small(styles=2, body=body, skip=True, output="linear").train()  # no clamp
+    plain = small(styles=2, body=body, output="linear").train()
+    x, gain = photos(1, 3, 17, 22), torch.tensor([[0.0, 0.0, 0.0], [0.5, -1.0, 2.0]])
+    torch.testing.assert_close(network(x), plain(x))  # untrained, nothing comes
+    assert network.skip is not None
+    with torch.no_grad():
+        network.skip.gain.copy_(gain)
+    for style, weights in ((0, [1.0, 0.0]), (1, [0.0, 1.0]), (torch.tensor([0.25, 0.75]), [0.25, 0.75])):
+        share = (torch.tensor(weights) @ gain).view(1, 3, 1, 1)
+        # Within [-1, 1] the photo is 2x - 1, and a picture half of what comes out.
+        torch.testing.assert_close(network(x, style), plain(x, style) + share * (x - 0.5), rtol=1e-4, atol=1e-5)
+
+
+def test_an_identity_row_can_give_the_photo_back_exactly() -> None:
+    network = small(styles=2, skip=True, output="linear", padding="reflection")
+    assert network.skip is not None
+    with torch.no_grad():
+        network.skip.gain[1] = 1
+        network.up[-1].norm.scale[1] = network.up[-1].norm.offset[1] = 0
+        network.head.bias.zero_()
+    x = photos(2, 3, 19, 24)
+    torch.testing.assert_close(network(x, 1), x, rtol=0, atol=1e-6)
+
+
 def test_only_the_rows_of_a_used_style_get_a_gradient() -> None:
     network = small(styles=2).train()
     network(photos(1, 3, 16, 12), 1).sum().backward()

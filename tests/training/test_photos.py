@@ -15,7 +15,16 @@ from PIL import Image
 from impasto.config import TrainConfig
 from impasto.errors import ImpastoError
 from impasto.training import photos as photos_module
-from impasto.training.photos import PhotoBatch, Photos, choose_workers, read_photo, square, to_float, to_tensor
+from impasto.training.photos import (
+    PhotoBatch,
+    Photos,
+    choose_workers,
+    read_photo,
+    square,
+    to_float,
+    to_tensor,
+    without_margin,
+)
 from impasto.training.synthetic import BLOCK
 
 SIDE = 32
@@ -50,6 +59,13 @@ def numbers(batches: list[PhotoBatch]) -> list[int]:
 
 
 # --- How a photo becomes a square ---
+
+
+def test_a_margin_is_left_out_along_each_side() -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (100, 250, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(without_margin(pixels, 0.04), pixels[4:96, 10:240])
+    np.testing.assert_array_equal(without_margin(pixels, 0.0), pixels)
+    assert without_margin(pixels[:1, :1], 0.4).shape == (1, 1, 3)
 
 
 def three_stripes() -> np.ndarray:

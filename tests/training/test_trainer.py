@@ -23,6 +23,7 @@ from impasto.core.loss_network import LossNetwork
 from impasto.core.losses import Look, PerceptualLoss
 from impasto.core.transformer import TransformerNet
 from impasto.errors import ImpastoError
+from impasto.files import gallery
 from impasto.training import trainer
 from impasto.training.photos import Photos
 from impasto.training.trainer import NotFiniteError, TrainProgress, TrainState
@@ -178,6 +179,42 @@ def test_several_styles_are_learned_in_one_network(fabric: Fabric, folder: Path)
     again = make_state(settings)
     list(trainer.train(fabric, again, loss, Photos.find([folder], settings), settings))
     assert same(result(state), result(again))
+
+
+@pytest.mark.parametrize("weight", [0.0, 50.0])
+def test_the_identity_row_is_held_to_giving_the_photo_back(fabric: Fabric, weight: float) -> None:
+    settings = config(identity_weight=weight, network=NetworkConfig(width=2, blocks=1, styles=2, skip=True))
+    assert settings.painted_styles == (1 if weight else 2)
+    state, loss = make_state(settings), make_loss(settings)
+    network, optimizer = fabric.setup(state.network, state.optimizer)
+    photos = torch.rand(2, 3, SIDE, SIDE)
+    with torch.no_grad():
+        usual = float(loss(state.network(photos), photos).total)
+        back = float((state.network(photos[:1], 1) - photos[:1]).square().mean())
+    losses, _ = trainer.train_step(fabric, network, optimizer, loss, photos, Look(), state)
+    assert float(losses.total) == pytest.approx(usual + weight * back, rel=1e-5)
+    moved = state.network.skip.gain.detach()[1].abs()
+    assert (float(moved.min()) > 0) == (weight > 0)
+
+
+def test_a_network_gets_the_identity_row_that_its_training_asks_for() -> None:
+    settings = config(identity_weight=1.0, network=NetworkConfig(width=2, blocks=1))
+    assert (settings.network.styles, settings.painted_styles) == (2, 1)
+    assert config().network.styles == config().painted_styles == 1
+
+
+def test_learning_rows_leaves_all_else_as_it_is(fabric: Fabric, folder: Path) -> None:
+    network = NetworkConfig(width=2, blocks=1, skip=True)
+    settings = config(epochs=1, start="gallery", learn="rows", identity_weight=9.0, network=network, ema=0.5)
+    state, loss = make_state(settings), make_loss(settings)
+    before = {name: value.clone() for name, value in result(state).items()}
+    list(trainer.train(fabric, state, loss, Photos.find([folder], settings), settings))
+    for name, value in result(state).items():
+        if gallery.is_row(name):
+            assert not torch.equal(value[0], before[name][0]), name
+            assert torch.equal(value[1], before[name][1]), name  # the identity, which the base has learned
+        else:
+            assert torch.equal(value, before[name]), name
 
 
 def test_the_first_step_moves_by_the_learning_rate(fabric: Fabric) -> None:

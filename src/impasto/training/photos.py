@@ -56,6 +56,12 @@ def square(pixels: NDArray[np.uint8], size: int, fit: str) -> NDArray[np.uint8]:
     return np.asarray(resized)
 
 
+def without_margin(pixels: NDArray[np.uint8], share: float) -> NDArray[np.uint8]:
+    """`pixels` (H, W, 3) without that share of its height and width along each side."""
+    top, left = (int(side * share) for side in pixels.shape[:2])
+    return pixels[top : pixels.shape[0] - top, left : pixels.shape[1] - left]
+
+
 def to_tensor(pixels: NDArray[np.uint8]) -> Tensor:
     """uint8 (H, W, 3) → uint8 (3, H, W)."""
     return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -86,15 +87,16 @@ def train(
     config = make_config({**RECIPES[recipe], **_network_of(base), **options})
     if standalone and config.learn != "rows":
         raise ImpastoError("--standalone is for the recipe fit; every other style file holds its whole network anyway")
-    style_image = images.read_small(source, at_least=config.painting_size)
+    at_least = math.ceil(config.painting_size / (1 - 2 * config.style_margin))
+    style_image = images.read_small(source, at_least=at_least)
     require_training_packages()
-    from impasto.training.photos import square
+    from impasto.training.photos import square, without_margin
     from impasto.training.run import Run
     from impasto.training.run_folder import Job, RunFolder, new_run_dir
 
     if run_dir is not None:
         RunFolder.require_new(Path(run_dir))
-    pixels = square(style_image, config.painting_size, config.style_fit)
+    pixels = square(without_margin(style_image, config.style_margin), config.painting_size, config.style_fit)
     folders = [photos] if isinstance(photos, str | os.PathLike) else list(photos)
     job = Job(
         painting=source.name,
