@@ -80,12 +80,12 @@ def test_the_contact_sheet_has_a_row_a_style_and_a_column_a_photo(impasto: Comma
     assert done.returncode == 0, done.stderr
     with Image.open(tmp_path / "sheet.png") as opened:
         sheet = np.asarray(opened.convert("RGB")).astype(float)
-    assert sheet.shape == (3 * 170 + 2 * 6, 150 + 2 * (6 + 340), 3)
+    assert sheet.shape == (3 * 170 + 2 * 6, 120 + 2 * (6 + 340), 3)
     for row, style in enumerate((None, "udnie-turbo", "tableau-turbo")):
         for column, name in enumerate(("a.png", "b.jpg")):
             with Image.open(tmp_path / name) as opened:
                 small = opened.convert("RGB") if style is None else package.load(style)(opened.convert("RGB"))
-            cell = sheet[176 * row : 176 * row + 170, 156 + 346 * column :][:, :340]
+            cell = sheet[176 * row : 176 * row + 170, 126 + 346 * column :][:, :340]
             wanted = np.asarray(small.resize((340, 170), Image.Resampling.LANCZOS)).astype(float)
             assert np.abs(cell - wanted).mean() < 2, (style, name)
     again = impasto(*common, cwd=tmp_path)

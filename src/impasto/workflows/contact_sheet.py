@@ -20,7 +20,7 @@ from impasto.workflows.repainting import check_target
 SAMPLE_PHOTOS = ("chelsea", "coffee", "astronaut", "rocket")
 CELL_HEIGHT = 170
 GAP = 6
-LABEL_WIDTH = 150
+LABEL_WIDTH = 120
 LABEL_SIZE = 15
 INK = (40, 40, 40)
 
