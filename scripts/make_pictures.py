@@ -55,8 +55,6 @@ def before_and_after() -> None:
         gap = np.full((GAP, pair[0].shape[1], 3), 255, np.uint8)
         columns += [np.concatenate([pair[0], gap, pair[1]]), np.full((2 * HEIGHT + GAP, GAP, 3), 255, np.uint8)]
     save("before-after.jpg", np.concatenate(columns[:-1], axis=1))
-    for name in ("chelsea", "astronaut"):
-        save(f"{name}-{STYLE}.jpg", stylizer(getattr(skimage.data, name)()))
 
 
 def row_of(pictures: list[NDArray[np.uint8]], height: int = 220) -> NDArray[np.uint8]:
@@ -92,7 +90,7 @@ def gallery() -> None:
     names = [name for name in workflows.styles() if not name.endswith("-turbo")]
     path = workflows.contact_sheet(FOLDER / "gallery.png", names, overwrite=True)
     with Image.open(path) as image:
-        save("gallery.jpg", np.asarray(image.convert("RGB").resize((image.width * 2 // 3, image.height * 2 // 3))))
+        save("gallery.jpg", np.asarray(image.convert("RGB").resize((image.width * 11 // 20, image.height * 11 // 20))))
     path.unlink()
 
 
@@ -110,7 +108,7 @@ def curves(run: Path) -> None:
         photos_per_second=0.0,
         done=1.0,
         photo=planes,
-        stylized=workflows.load(STYLE)(planes),
+        stylized=workflows.load(run.with_suffix(".safetensors"))(planes),
         **last,
     )
     figure = Image.open(io.BytesIO(ProgressFigure(history).draw(progress))).convert("RGB")
