@@ -20,7 +20,7 @@ import torch
 
 from impasto import workflows
 from impasto.cli.progress import TrainingBar
-from impasto.config import USUAL_LAYERS
+from impasto.config import FIT_ALL, USUAL_LAYERS
 from impasto.evaluation import pictures
 from impasto.evaluation.objective import Judge, Objective
 from impasto.evaluation.report import STYLE_WEIGHTS
@@ -31,7 +31,7 @@ HELD_OUT = 32
 SIZE = 256
 WAYS: dict[str, dict[str, Any]] = {
     "rows alone": {"recipe": "fit"},
-    "all of the network": {"recipe": "fit", "learn": "all", "learning_rate": 3e-3},
+    "all of the network": {"recipe": "fit", **FIT_ALL},
     "from nothing": {"recipe": "quick", "start": "random"},
 }
 

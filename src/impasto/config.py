@@ -305,6 +305,8 @@ RECIPES: dict[str, dict[str, Any]] = {
     },
 }
 """A recipe is the options in which it differs from the defaults above."""
+FIT_ALL: dict[str, Any] = {"learn": "all", "learning_rate": QUICK["learning_rate"]}
+"""What makes `fit` change all of the network."""
 
 
 def option_name(name: str) -> str:

@@ -64,7 +64,7 @@ def test_json(wave: Path, tmp_path: Path) -> None:
     assert told["names"] == ["große Welle"]
     assert told["bytes"] == wave.stat().st_size
     network = {"body": "classic", "width": 4, "blocks": 1, "downsampling": 4}
-    assert told["network"] == {**network, "padding": "zero", "output": "tanh", "styles": 1}
+    assert told["network"] == {**network, "padding": "zero", "output": "tanh", "skip": False, "styles": 1}
     assert told["provenance"]["iterations"] == 12345
     assert told["provenance"]["options"]["learning_rate"] == 0.002
     assert told["size"] == 64

@@ -13,7 +13,7 @@ from cyclopts import Group, Parameter
 
 from impasto import workflows
 from impasto.cli.progress import TrainingBar, console
-from impasto.config import LossConfig, NetworkConfig, TrainConfig, make_config, option_name, options
+from impasto.config import FIT_ALL, LossConfig, NetworkConfig, TrainConfig, make_config, option_name, options
 from impasto.errors import ImpastoError
 
 GROUPS = {TrainConfig: Group("Training"), NetworkConfig: Group("Network"), LossConfig: Group("Loss")}
@@ -136,7 +136,7 @@ def train(
         else:
             if painting is None:
                 raise ImpastoError("which painting? Use: impasto train PAINTING")
-            values = {**(read_toml(config) if config else {}), **({"learn": "all"} if all else {}), **given}
+            values = {**(read_toml(config) if config else {}), **(FIT_ALL if all else {}), **given}
             path = workflows.train(
                 painting,
                 photos or (),
