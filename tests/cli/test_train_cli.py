@@ -209,6 +209,7 @@ BAD = {
     "too few photos": (["{painting}", "--photos", "{photos}", "--batch-size", "13"], "--batch-size"),
     "too many broken": (["{painting}", "--photos", "{broken}"], "cannot be read"),
     "recipe unknown": (["{painting}", "--photos", "{photos}", "--recipe", "soup"], "'soup'"),
+    "name of the photo's own row": (["{painting}", "--name", "identity"], "add --name"),
     "base unknown": (["{painting}", "--base", "soup"], "no base 'soup'"),
     "rows of another network": (["{painting}", "--recipe", "fit", "--width", "8"], "--recipe quick"),
     "rows from nothing": (["{painting}", "--recipe", "quick", "--learn", "rows"], "--start gallery"),

@@ -51,12 +51,13 @@ def _print_table() -> None:
     """One line a painting: its style in the best-looking network, and whether it is there in the fastest one too."""
     table = Table("style", "artist", "painting", "year", "rights", box=None, pad_edge=False, header_style="bold")
     bundled = gallery.bundled()
+    credits = {path: style_file.load(path).provenance.get("paintings", {}) for path, _ in bundled.values()}
     for name, (path, row) in bundled.items():
         if name.endswith(TURBO):
             continue
-        credit = style_file.load(path).provenance.get("paintings", {}).get(row, {})
+        credit = credits[path].get(row, {})
         table.add_row(name, *(credit.get(key, "") for key in ("artist", "title", "year", "rights")))
     console.print(table)
     fast = sum(name.endswith(TURBO) for name in bundled)
-    console.print(f"\n{fast} of these also as NAME{TURBO}, several times faster")
+    console.print(f"\n{fast} of these also as NAME{TURBO}, in the faster network")
     console.print(f"paintings for `impasto train`: {', '.join(workflows.paintings())}")

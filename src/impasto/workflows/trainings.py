@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from impasto.config import BASES, RECIPES, NetworkConfig, make_config, option_name
 from impasto.errors import ImpastoError
 from impasto.files import atomic, images
+from impasto.files.style_file import IDENTITY
 from impasto.workflows.bundled import painting_path
 from impasto.workflows.common import STYLE_SUFFIX, AnyPath, ignore, require_training_packages
 
@@ -87,6 +88,8 @@ def train(
     config = make_config({**RECIPES[recipe], **_network_of(base), **options})
     if standalone and config.learn != "rows":
         raise ImpastoError("--standalone is for the recipe fit; every other style file holds its whole network anyway")
+    if (name or source.stem) == IDENTITY:
+        raise ImpastoError(f"a style cannot be called {IDENTITY!r}, which is the photo as it is; add --name")
     at_least = math.ceil(config.painting_size / (1 - 2 * config.style_margin))
     style_image = images.read_small(source, at_least=at_least)
     require_training_packages()
