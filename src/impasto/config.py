@@ -21,6 +21,7 @@ Body = Literal["classic", "turbo"]
 Padding = Literal["zero", "reflection"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bf16"]
+BackendName = Literal["auto", "openvino", "onnxruntime", "torch"]
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
 from impasto import workflows
 from impasto.cli.progress import console, error_console
-from impasto.config import Device
+from impasto.cli.work_bar import ShareBar, WorkBar
+from impasto.config import BackendName, Device, Precision
 from impasto.errors import ImpastoError
 from impasto.files import images
 from impasto.stylizing.manner import Manner, WhichStyle
@@ -29,7 +31,11 @@ def stylize(
     size: int | None = None,
     quality: int = 95,
     which: str | None = None,
+    backend: BackendName = "auto",
+    precision: Precision = "auto",
     device: Device = "auto",
+    max_memory: str | None = None,
+    resume: bool = False,
     overwrite: bool = False,
 ) -> None:
     """Repaint photos with a style.
@@ -37,7 +43,7 @@ def stylize(
     Parameters
     ----------
     photos
-        Photos, or folders of photos.
+        Photos, folders of photos, or patterns such as "holiday/**/*.jpg".
     style
         A bundled style's name (`impasto styles` lists them) or a style file.
     out
@@ -64,8 +70,16 @@ def stylize(
         Quality of JPEG and WebP, 1 to 100.
     which
         Which style of a file with several, by name or number (default: 0, the first).
+    backend
+        What computes: openvino, onnxruntime or torch (default: the fastest that is right; see `impasto doctor`).
+    precision
+        float32, or bf16 where the CPU has it (default: bf16 there, which is two to three times faster).
     device
         auto, cpu, cuda or mps.
+    max_memory
+        Memory to use at most, such as 2GB; larger photos are painted strip by strip (default: most of what is free).
+    resume
+        Leave out photos whose result is there already: goes on after a stop.
     overwrite
         Replace files that exist.
     """
@@ -80,9 +94,19 @@ def stylize(
     if to_file and (len(found) > 1 or photos[0].is_dir()):
         raise ImpastoError(f"--out {out} is one file, and there are {len(found)} photos; name a folder")
     targets = [out] if to_file else workflows.targets_in(out, found, photos)
-    for photo, target in zip(found, targets, strict=True):
+    jobs = list(zip(found, targets, strict=True))
+    if resume:
+        if overwrite:
+            raise ImpastoError("--resume keeps the results that are there, and --overwrite replaces them; name one")
+        jobs = [job for job in jobs if not job[1].exists()]
+        if len(jobs) < len(found):
+            console.print(f"{len(found) - len(jobs)} of {len(found)} photos are done already")
+        if not jobs:
+            return
+    for photo, target in jobs:
         workflows.check_target(target, photo, overwrite)
-    stylizer, styles = _load(style, which, mix, style_outside, device)
+    engine = workflows.Engine(backend, device, precision, None if max_memory is None else parsed_size(max_memory))
+    stylizer, styles = _load(style, which, mix, style_outside, engine)
     if keep_colors and match_colors:
         raise ImpastoError("--keep-colors and --match-colors are two ways to the same end; name one")
     manner = Manner(
@@ -94,17 +118,33 @@ def stylize(
         outside=styles.outside,
     )
     options = workflows.StylizeOptions(size, compare, quality, overwrite, manner)
-    failed = []
-    for photo, target in zip(found, targets, strict=True):
-        try:
-            console.print(str(workflows.stylize_image(stylizer, photo, target, options)))
-        except ImpastoError as error:
-            if len(found) == 1:
-                raise
-            error_console.print(f"impasto: {error}")
-            failed.append(photo)
+    if len(jobs) == 1:
+        _one(stylizer, *jobs[0], options)
+        return
+    _many(stylizer, jobs, options)
+
+
+def _one(stylizer: Stylizer, photo: Path, target: Path, options: workflows.StylizeOptions) -> None:
+    with ShareBar(f"painting {photo.name} strip by strip") as bar:
+        stylizer.on_progress = bar
+        path = workflows.stylize_image(stylizer, photo, target, options)
+    console.print(str(path))
+
+
+def _many(stylizer: Stylizer, jobs: list[tuple[Path, Path]], options: workflows.StylizeOptions) -> None:
+    failed: list[ImpastoError] = []
+    with WorkBar() as bar:
+        for progress in workflows.stylize_photos(stylizer, jobs, options):
+            bar(progress)
+            if progress.error is not None:
+                failed.append(progress.error)
+            elif not console.is_terminal:
+                console.print(str(progress.target))
+    console.print(progress.what)
     if failed:
-        raise ImpastoError(f"{len(failed)} of {len(found)} photos were left out, named above")
+        for error in failed:
+            error_console.print(f"impasto: {error}")
+        raise ImpastoError(f"{len(failed)} of {len(jobs)} photos were left out, named above")
 
 
 class Styles(NamedTuple):
@@ -115,19 +155,19 @@ class Styles(NamedTuple):
 
 
 def _load(
-    style: str | None, which: str | None, mix: str | None, outside: str | None, device: Device
+    style: str | None, which: str | None, mix: str | None, outside: str | None, engine: workflows.Engine
 ) -> tuple[Stylizer, Styles]:
     """One stylizer of all the styles that are asked for, which have to share a network, and what it is to paint."""
     if (style is None) == (mix is None):
         raise ImpastoError("which style? Name one with --style, or several with --mix great_wave=0.6,starry_night=0.4")
     if style is not None and outside is None:
         number = int(which) if which is not None and which.isdecimal() else which
-        return workflows.load(style, device=device), Styles(number, None)
+        return workflows.load(style, engine), Styles(number, None)
     if which is not None:
         raise ImpastoError("--which goes with --style alone")
     weights = {style: 1.0} if style is not None else parsed_mix(mix or "")
     names = list(dict.fromkeys([*weights, *([outside] if outside is not None else [])]))
-    stylizer, rows = workflows.load_several(names, device=device)
+    stylizer, rows = workflows.load_several(names, engine)
     inside = {rows[name]: weight for name, weight in weights.items()}
     return stylizer, Styles(inside, None if outside is None else rows[outside])
 
@@ -145,3 +185,14 @@ def parsed_mix(text: str) -> dict[str, float]:
             raise ImpastoError(f"--mix is {text!r}; write each style once with its weight: great_wave=0.6,udnie=0.4")
         weights[name.strip()] = number
     return weights
+
+
+UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+
+
+def parsed_size(text: str) -> int:
+    """Bytes in a text such as 2GB, 1.5 GiB or 800M. Raises ImpastoError for anything else."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*?)b?\s*", text.lower())
+    if found is None or found[2] not in UNITS or (size := int(float(found[1]) * UNITS[found[2]])) < 1:
+        raise ImpastoError(f"--max-memory is {text!r}; write a size such as 2GB or 800MB")
+    return size

@@ -6,7 +6,7 @@ import time
 from types import TracebackType
 from typing import Protocol
 
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from impasto.cli.progress import PHASES, SECONDS_BETWEEN_LINES, console
 from impasto.files.download import Progress as DownloadProgress
@@ -68,3 +68,28 @@ class WorkBar:
         if not console.is_terminal and time.monotonic() - self._line_at >= SECONDS_BETWEEN_LINES:
             self._line_at = time.monotonic()
             console.print(f"{100 * work.done:.0f} %  {left}  {work.what}")
+
+
+class ShareBar:
+    """A bar for one thing that tells nothing but its share, and only where it tells one at all."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+
+    def __enter__(self) -> ShareBar:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, share: float) -> None:
+        if self._bar is None:
+            columns = BarColumn(bar_width=20), TextColumn("{task.percentage:3.0f} %"), TimeRemainingColumn()
+            text = TextColumn("{task.description}")
+            self._bar = Progress(*columns, text, console=console, transient=True, disable=not console.is_terminal)
+            self._task = self._bar.add_task(self._what, total=1.0)
+            self._bar.start()
+        self._bar.update(self._task, completed=share)

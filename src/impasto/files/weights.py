@@ -7,10 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from impasto.errors import ImpastoError
-from impasto.files import assets
+from impasto.files import assets, caches
 from impasto.files.download import Report, Source, difference, fetch
 
 _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"
@@ -118,9 +116,7 @@ PACKAGED = ("pocket",)
 
 def weights_folder() -> Path:
     """Where downloaded weights go: ``$IMPASTO_CACHE/weights``, or the user's cache folder."""
-    cache = os.environ.get("IMPASTO_CACHE")
-    base = Path(cache).expanduser() if cache else Path(platformdirs.user_cache_dir("impasto", appauthor=False))
-    return base.absolute() / "weights"
+    return caches.location("weights")
 
 
 def search_folders() -> tuple[Path, ...]:

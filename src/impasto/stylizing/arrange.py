@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from impasto.errors import ImpastoError
 from impasto.files.images import Picture
+from impasto.stylizing.samples import resized_samples
 
 LARGEST_SIDE = 100_000
 
 
 def resized(picture: Picture, longer_side: int) -> Picture:
     """`picture` with its longer side at `longer_side` pixels and its shape kept. Raises ImpastoError out of range."""
-    size = resized_size(picture, longer_side)
-    alpha = None if picture.alpha is None else resize_samples(picture.alpha[..., None], size)[..., 0]
-    return replace(picture, pixels=resize_samples(picture.pixels, size), alpha=alpha)
+    width, height = resized_size(picture, longer_side)
+    alpha = None if picture.alpha is None else resized_samples(picture.alpha[..., None], height, width)[..., 0]
+    return replace(picture, pixels=resized_samples(picture.pixels, height, width), alpha=alpha)
 
 
 def resized_size(picture: Picture, longer_side: int) -> tuple[int, int]:
@@ -28,17 +26,6 @@ def resized_size(picture: Picture, longer_side: int) -> tuple[int, int]:
         raise ImpastoError(f"--size is {longer_side}; it must lie between 1 and {LARGEST_SIDE} pixels")
     factor = longer_side / max(picture.width, picture.height)
     return max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
-
-
-def resize_samples(samples: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
-    """uint8 or uint16 (H, W, C) → (height, width, C) for `size` (width, height), antialiased, in floating point."""
-    largest = np.iinfo(samples.dtype).max
-    planes = [
-        np.asarray(Image.fromarray(plane.astype(np.float32)).resize(size, Image.Resampling.LANCZOS))
-        for plane in np.moveaxis(samples, -1, 0)
-    ]
-    result: NDArray[Any] = np.rint(np.stack(planes, axis=-1)).clip(0, largest).astype(samples.dtype)
-    return result
 
 
 def side_by_side(photo: Picture, stylized: Picture) -> Picture:

@@ -1,29 +1,46 @@
-"""What runs the transformer network: one small interface, chosen by what is installed."""
+"""What runs the transformer network: one small interface, chosen by what is installed, checked before it is used."""
 
 from __future__ import annotations
 
-from typing import Protocol
+import importlib
+import importlib.util
+import platform
+import shutil
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from impasto.config import Device
+from impasto.config import BackendName, Device, Precision
 from impasto.errors import ImpastoError
 from impasto.files.style_file import Style
+from impasto.stylizing import graph
+from impasto.stylizing.samples import Floats, planes_of
 
 PROBE_TOLERANCE = 1.0 / 255
-"""Largest difference to the style file's own answer that a backend may show, of the pixel range [0, 1]."""
+"""Largest difference to the style file's own answer that a float32 backend may show, of the pixel range [0, 1]."""
+BF16_PSNR = 35.0
+"""Decibels that the answer in bfloat16, which rounds all along the way, must have to it."""
 
-Floats = NDArray[np.float32]
+ACCELERATOR_BATCH = 8
+"""Photos of one size that an accelerator is given together, where several are at hand."""
+
+Photos = NDArray[Any]
+"""uint8 (B, H, W, 3), or float32 (B, 3, H, W) in [0, 1]."""
 
 
 class Backend(Protocol):
     """A transformer network that is ready to run."""
 
     name: str
+    precision: Precision
 
-    def __call__(self, photos: Floats, mix: Floats) -> Floats:
-        """Stylized images (B, 3, H, W) in [0, 1] of `photos` likewise; `mix` (B, styles) weighs the styles."""
+    def __call__(self, photos: Photos, mix: Floats) -> Photos:
+        """Stylized images of `photos` likewise; `mix` (styles,) weighs the styles."""
         ...
 
     def working_memory(self, height: int, width: int) -> int:
@@ -31,29 +48,197 @@ class Backend(Protocol):
         ...
 
 
-def make_backend(style: Style, device: Device = "auto") -> Backend:
+@dataclass(frozen=True)
+class Choice:
+    """One way to run a network."""
+
+    backend: BackendName
+    precision: Precision
+    device: Device
+    why: str
+    """What speaks for it, or what it lacks here."""
+    available: bool = True
+
+    @property
+    def title(self) -> str:
+        return f"{self.backend}, {self.precision}, {self.device}"
+
+
+class BackendWarning(UserWarning):
+    """A backend was passed over since its answer was off."""
+
+
+def make_backend(
+    style: Style, device: Device = "auto", backend: BackendName = "auto", precision: Precision = "auto"
+) -> Backend:
     """The backend for `style` on this machine, checked against the style file's probe.
 
+    One whose answer is off is dropped, with a :class:`BackendWarning`, for the next in line.
+
     Raises:
-        ImpastoError: the weights do not fit the network, or the backend computes something else.
+        ImpastoError: the weights do not fit the network, all backends compute something else than the file says,
+            or the one asked for is not here.
     """
+    require_fit(style)
+    wanted = choices(device, backend, precision)
+    usable = [choice for choice in wanted if choice.available]
+    if not usable:
+        raise ImpastoError(f"no backend can run here: {'; '.join(f'{one.title}: {one.why}' for one in wanted)}")
+    off: ImpastoError | None = None
+    for choice in usable:
+        if off is not None:
+            warnings.warn(f"{off}; going on with {choice.title}", BackendWarning, stacklevel=2)
+        made = build(style, choice)
+        try:
+            check(made, style, choice.precision)
+        except OffError as error:
+            off = error
+        else:
+            return made if choice.device == "cpu" else _batching(made)
+    assert off is not None
+    raise ImpastoError(f"{off}; the file's weights were changed, or this machine computes wrongly")
+
+
+def choices(device: Device = "auto", backend: BackendName = "auto", precision: Precision = "auto") -> list[Choice]:
+    """The ways to run a network that fit what is asked for, the best first, with those that this machine lacks.
+
+    Raises:
+        ImpastoError: a combination that does not exist.
+    """
+    if backend != "auto" and backend not in BUILDERS:
+        raise ImpastoError(f"--backend is {backend!r}; it must be one of auto, {', '.join(BUILDERS)}")
+    if device in ("cuda", "mps") and backend not in ("auto", "torch"):
+        raise ImpastoError(f"the {backend} backend runs on the CPU; --device {device} needs --backend torch")
+    kinds = {"torch": _torch_choices, "openvino": _openvino_choices, "onnxruntime": _onnx_choices}
+    every = [choice for name, ways in kinds.items() if backend in ("auto", name) for choice in ways(device)]
+    # An accelerator comes first, and without one torch last.
+    every.sort(key=lambda choice: (choice.device == "cpu") * (1 + (choice.backend == "torch")))
+    found = [choice for choice in every if precision in ("auto", choice.precision)]
+    if not found:
+        raise ImpastoError(f"the {backend} backend does not compute in {precision}; take --precision float32")
+    return found
+
+
+def _openvino_choices(device: Device) -> list[Choice]:
+    if device in ("cuda", "mps"):
+        return []
+    if missing := _missing("openvino"):
+        return [Choice("openvino", "float32", "cpu", missing, available=False)]
+    from impasto.stylizing.openvino_backend import has_bf16
+
+    plain = Choice("openvino", "float32", "cpu", "the fastest in float32 on a CPU")
+    if not has_bf16():
+        return [plain]
+    return [replace(plain, precision="bf16", why="this CPU multiplies bfloat16 in hardware"), plain]
+
+
+def _onnx_choices(device: Device) -> list[Choice]:
+    if device in ("cuda", "mps"):
+        return []
+    missing = _missing("onnxruntime", "onnx")
+    why = missing or "where OpenVINO is not to be had"
+    return [Choice("onnxruntime", "float32", "cpu", why, available=not missing)]
+
+
+def _torch_choices(device: Device) -> list[Choice]:
+    """Asks torch only where there is a sign of an accelerator, since importing it takes longer than repainting."""
+    if missing := _missing("torch"):
+        return [Choice("torch", "float32", device if device != "auto" else "cpu", missing, available=False)]
+    if device == "cpu" or (device == "auto" and not _sign_of_accelerator()):
+        return [Choice("torch", "float32", "cpu", "the network as it is trained")]
+    from impasto.core.device import choose_device
+
+    chosen = choose_device(device)
+    why = "the network as it is trained" if chosen == "cpu" else "the accelerator of this machine"
+    return [Choice("torch", "float32", chosen, why)]
+
+
+def _sign_of_accelerator() -> bool:
+    """Whether there may be a GPU that torch can use."""
+    if platform.system() == "Darwin":
+        return platform.machine() == "arm64"
+    return any(map(Path.exists, map(Path, ("/dev/nvidiactl", "/dev/dxg")))) or shutil.which("nvidia-smi") is not None
+
+
+def _missing(*packages: str) -> str:
+    """What to do about those of the packages that are not installed; empty if all are."""
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    extra = {"openvino": "openvino", "torch": "'impasto[train]'"}.get(packages[0], "'impasto[onnx]'")
+    return f"{' and '.join(missing)} not installed: pip install {extra}" if missing else ""
+
+
+def _build_openvino(style: Style, choice: Choice) -> Backend:
+    from impasto.stylizing.openvino_backend import OpenVinoBackend
+
+    return OpenVinoBackend(style, choice.precision)
+
+
+def _build_onnx(style: Style, choice: Choice) -> Backend:
+    from impasto.stylizing.onnx_backend import OnnxBackend
+
+    return OnnxBackend(style)
+
+
+def _build_torch(style: Style, choice: Choice) -> Backend:
     from impasto.stylizing.torch_backend import TorchBackend
 
-    backend = TorchBackend(style, device)
-    check(backend, style)
-    return backend
+    return TorchBackend(style, choice.device)
 
 
-def check(backend: Backend, style: Style) -> None:
-    """Compares the backend with the float32 answer in the style file. Raises ImpastoError if it is off."""
-    photo = np.ascontiguousarray(style.probe_photo.transpose(0, 3, 1, 2)).astype(np.float32) / np.float32(255)
-    mix = np.eye(style.network.styles, dtype=np.float32)[:1]
+BUILDERS: dict[str, Callable[[Style, Choice], Backend]] = {
+    "openvino": _build_openvino,
+    "onnxruntime": _build_onnx,
+    "torch": _build_torch,
+}
+
+
+def _batching(backend: Backend) -> Backend:
+    from impasto.stylizing.batching import Batching
+
+    return Batching(backend, ACCELERATOR_BATCH)
+
+
+def build(style: Style, choice: Choice) -> Backend:
+    """The backend, not checked yet."""
+    return BUILDERS[choice.backend](style, choice)
+
+
+def require_fit(style: Style) -> None:
+    """Raises ImpastoError where the style's weights do not fit its network."""
+    expected = graph.parameter_shapes(style.network)
+    for name, shape in expected.items():
+        if name not in style.tensors:
+            raise ImpastoError(f"the style file's weights do not fit its network: {name} is missing")
+        if style.tensors[name].shape != shape:
+            found = style.tensors[name].shape
+            raise ImpastoError(
+                f"the style file's weights do not fit its network: {name} has shape {found}, not {shape}"
+            )
+    for name in style.tensors:
+        if name not in expected:
+            raise ImpastoError(f"the style file's weights do not fit its network: it has no {name}")
+
+
+class OffError(ImpastoError):
+    """A backend gives another answer than the style file."""
+
+
+def check(backend: Backend, style: Style, precision: Precision = "float32") -> float:
+    """Compares the backend with the float32 answer in the style file; returns the PSNR in decibels.
+
+    Raises:
+        OffError: it is off.
+    """
+    photo = planes_of(style.probe_photo)
+    mix = np.eye(style.network.styles, dtype=np.float32)[0]
     answer = backend(photo, mix)
     if answer.shape != style.probe_stylized.shape:
         raise ImpastoError("the style file's probe has another size than its answer; copy or train the style again")
-    worst = float(np.abs(answer - style.probe_stylized).max())
-    if not worst <= PROBE_TOLERANCE:
-        raise ImpastoError(
-            f"the {backend.name} backend is off by {255 * worst:.1f} of 255 from the answer in the style file; "
-            "the file's weights were changed, or this machine computes wrongly"
+    difference = np.abs(answer - style.probe_stylized).astype(np.float64)
+    worst, mean_square = float(difference.max()), float((difference**2).mean())
+    psnr = float("inf") if mean_square == 0 else -10 * float(np.log10(mean_square))
+    if not (psnr >= BF16_PSNR if precision == "bf16" else worst <= PROBE_TOLERANCE):
+        raise OffError(
+            f"the {backend.name} backend is off by {255 * worst:.1f} of 255 from the answer in the style file"
         )
+    return psnr

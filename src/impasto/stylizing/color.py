@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from impasto.stylizing.samples import Floats
+
 Colors = Literal["style", "photo", "match"]
 """Whose colours a stylized image has: the style's; the photo's under the stylized lightness; or the style's, moved as a
 whole to where the photo's lie."""
@@ -34,15 +36,6 @@ LMS_OF_OKLAB = np.linalg.inv(OKLAB_OF_LMS.astype(np.float64)).astype(np.float32)
 GAMUT_STEPS = 6
 """Halvings in the search for the most chroma that a screen can show."""
 GAMUT_MARGIN = 1e-3
-STRIP = 1 << 18
-"""Pixels that are worked on at a time, so that the memory does not grow with the picture."""
-
-
-def with_colors(stylized: Floats, photo: Floats, colors: Colors) -> Floats:
-    """`stylized` in the colours that `colors` asks for."""
-    if colors == "photo":
-        return photo_chroma(stylized, photo)
-    return matched(stylized, photo) if colors == "match" else stylized
 
 
 def photo_chroma(stylized: Floats, photo: Floats) -> Floats:
@@ -50,29 +43,51 @@ def photo_chroma(stylized: Floats, photo: Floats) -> Floats:
 
     Where that colour does not exist on a screen the chroma is reduced, never the hue turned or the lightness changed.
     """
-    flat, other = stylized.reshape(3, -1), photo.reshape(3, -1)
-    result = np.empty_like(flat)
-    for start in range(0, flat.shape[1], STRIP):
-        part = np.s_[:, start : start + STRIP]
-        lab = oklab(other[part])
-        lab[0] = oklab(flat[part])[0]
-        result[part] = _in_gamut(lab)
-    return result.reshape(stylized.shape)
+    lab = oklab(photo.reshape(3, -1))
+    lab[0] = oklab(stylized.reshape(3, -1))[0]
+    return _in_gamut(lab).reshape(stylized.shape)
 
 
-def matched(stylized: Floats, photo: Floats) -> Floats:
-    """`stylized` moved linearly so that its colours have the mean and the covariance of the photo's.
+class Moments:
+    """Mean and covariance of colours that come in parts (Chan, Golub, LeVeque 1979)."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.mean = np.zeros((3, 1))
+        self._products = np.zeros((3, 3))
+
+    def add(self, planes: Floats) -> None:
+        """Takes the colours of planes (3, …) in."""
+        flat = planes.reshape(3, -1).astype(np.float64)
+        here = flat.shape[1]
+        own = flat.mean(1, keepdims=True)
+        flat -= own
+        move, total = own - self.mean, self.count + here
+        self._products += flat @ flat.T + move @ move.T * (self.count * here / total)
+        self.mean = self.mean + move * (here / total)
+        self.count = total
+
+    @property
+    def covariance(self) -> NDArray[np.float64]:
+        return self._products / max(1, self.count - 1)
+
+
+def matching(stylized: Moments, photo: Moments) -> Callable[[Floats], Floats]:
+    """The linear change of planes that gives them the mean and the covariance of the photo's colours.
 
     The map is the symmetric one of optimal transport between Gaussians (Pitié, Kokaram 2007; Gatys et al., Preserving
     Color in Neural Artistic Style Transfer, 2016, section 4.1, propose any of that family).
     """
-    flat, target = stylized.reshape(3, -1).astype(np.float64), photo.reshape(3, -1).astype(np.float64)
-    mean, wanted_mean = flat.mean(1, keepdims=True), target.mean(1, keepdims=True)
-    root = _root(np.cov(flat) + 1e-6 * np.eye(3))
+    root = _root(stylized.covariance + 1e-6 * np.eye(3))
     inverse = np.linalg.inv(root)
-    move = inverse @ _root(root @ np.cov(target) @ root) @ inverse
-    result: Floats = (move @ (flat - mean) + wanted_mean).clip(0, 1).astype(np.float32).reshape(stylized.shape)
-    return result
+    turn = inverse @ _root(root @ photo.covariance @ root) @ inverse
+    move = (photo.mean - turn @ stylized.mean).astype(np.float32)
+
+    def moved(planes: Floats) -> Floats:
+        flat: Floats = turn.astype(np.float32) @ planes.reshape(3, -1) + move
+        return flat.clip(0, 1).reshape(planes.shape)
+
+    return moved
 
 
 def oklab(rgb: Floats) -> Floats:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from impasto.errors import ImpastoError
-from impasto.stylizing.color import Colors, Floats
+from impasto.stylizing.color import Colors
+from impasto.stylizing.samples import Floats
 
 WhichStyle = str | int | Mapping[str, float] | None
 
@@ -62,14 +63,6 @@ def working_size(height: int, width: int, *, stroke: float) -> tuple[int, int]:
     longer = max(height, width)
     factor = min(1.0, USUAL_SIDE / longer) ** 0.5 / stroke
     return max(1, round(height * factor)), max(1, round(width * factor))
-
-
-def resized_planes(planes: Floats, height: int, width: int) -> Floats:
-    """Planes (C, H, W) → (C, height, width), antialiased; the same where the size is that already."""
-    if planes.shape[1:] == (height, width):
-        return planes
-    resized = [Image.fromarray(plane).resize((width, height), Image.Resampling.LANCZOS) for plane in planes]
-    return np.stack([np.asarray(plane) for plane in resized])
 
 
 def soft_mask(mask: NDArray[Any], height: int, width: int) -> Floats:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -11,15 +12,22 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from impasto.errors import ImpastoError
+from impasto.files.images import AnyPath, Picture
 from impasto.files.style_file import IDENTITY, Style
-from impasto.stylizing.backends import Backend, Floats
-from impasto.stylizing.color import with_colors
-from impasto.stylizing.manner import Manner, WhichStyle, resized_planes, soft_mask, working_size
+from impasto.stylizing.arrange import resized
+from impasto.stylizing.backends import Backend
+from impasto.stylizing.finish import Finish
+from impasto.stylizing.manner import Manner, WhichStyle, working_size
+from impasto.stylizing.mapping import Repainted, repainted
+from impasto.stylizing.samples import Floats, Samples, planes_of, resized_samples, samples_of
+from impasto.stylizing.strip_plan import least_memory, make_plan
 
 Photo = TypeVar("Photo")
 
-BYTES_RESIZED = 60
-"""Per pixel of a photo that the network works on at another size: five float32 copies of its three planes."""
+COPIES = 4
+"""Of a photo, and of what the network works on, that are in memory around the network's own planes."""
+SHARE_OF_FREE = 0.8
+"""Of the free memory that a repainting may take where nothing else is said."""
 
 
 class Stylizer:
@@ -29,11 +37,17 @@ class Stylizer:
     >>> stylizer(Image.open("photo.jpg"), strength=0.7).save("painted.jpg")  # doctest: +SKIP
     """
 
-    def __init__(self, style: Style, backend: Backend, own: WhichStyle = 0) -> None:
-        """`own` is what it paints when a call names no style."""
+    def __init__(self, style: Style, backend: Backend, own: WhichStyle = 0, *, max_memory: int | None = None) -> None:
+        """`own` is what it paints when a call names no style.
+
+        A photo that would take more than `max_memory` bytes (default: most of what is free) is painted strip by strip.
+        """
         self.style = style
         self.backend = backend
         self.own = own
+        self.max_memory = max_memory
+        self.on_progress: Callable[[float], None] | None = None
+        """Gets the share that is done, 0 to 1, of a photo that is painted strip by strip."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -71,14 +85,36 @@ class Stylizer:
         kind = getattr(photo, "dtype", type(photo).__name__)
         raise TypeError(f"a photo is a PIL image, a uint8 array (H, W, 3) or a float tensor (B, 3, H, W), not {kind}")
 
-    def _array(self, pixels: NDArray[Any], manner: Manner) -> NDArray[Any]:
+    def map(
+        self, paths: Iterable[AnyPath], style: WhichStyle = None, *, size: int | None = None, **manner: Any
+    ) -> Iterator[Repainted]:
+        """The stylized image of each photo file, in order; reading overlaps with the network.
+
+        >>> for painted in stylizer.map(Path("photos").glob("*.jpg")):  # doctest: +SKIP
+        ...     painted.save(Path("painted") / painted.path.name)
+
+        A photo that cannot be read comes with its `error` instead of a picture, and the others go on.
+
+        Args:
+            size: longer side of the results in pixels (default: each photo's own).
+            style, manner: as for a call.
+        Raises:
+            ImpastoError: an unknown style, or an option out of range.
+        """
+        self._mix(style)
+        asked = Manner(style, **manner)
+
+        def repaint(picture: Picture) -> Picture:
+            picture = picture if size is None else resized(picture, size)
+            return picture.with_pixels(self.repaint(picture.pixels, asked))
+
+        return repainted(paths, repaint)
+
+    def _array(self, pixels: Samples, manner: Manner) -> Samples:
         if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
             raise ValueError(f"a photo as an array has shape (H, W, 3), not {pixels.shape}")
-        self.require_memory(*pixels.shape[:2], stroke=manner.stroke)
-        largest = np.iinfo(pixels.dtype).max
-        planes = pixels.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(largest)
-        stylized = self._planes(planes, manner)
-        return np.ascontiguousarray(np.rint(stylized[0] * largest).astype(pixels.dtype).transpose(1, 2, 0))
+        self.require_memory(*pixels.shape[:2], stroke=manner.stroke, item=pixels.itemsize)
+        return self._repainted(pixels, manner)
 
     def _pil(self, photo: Image.Image, manner: Manner) -> Image.Image:
         upright = ImageOps.exif_transpose(photo)
@@ -99,54 +135,79 @@ class Stylizer:
         batch = photos[None] if photos.ndim == 3 else photos
         if batch.ndim != 4 or batch.shape[1] != 3 or 0 in batch.shape:
             raise ValueError(f"photos have shape (B, 3, H, W) or (3, H, W), not {photos.shape}")
-        self.require_memory(*batch.shape[2:], stroke=manner.stroke)
+        self.require_memory(*batch.shape[2:], stroke=manner.stroke, item=4)
         # One by one: instance norm sees each by itself anyway, and the memory stays that of one.
-        stylized = np.stack([self._masked(one.astype(np.float32), manner) for one in batch])
+        each = (self._repainted(one.astype(np.float32).transpose(1, 2, 0), manner) for one in batch)
+        stylized = np.stack([one.transpose(2, 0, 1) for one in each])
         return stylized[0] if photos.ndim == 3 else stylized
 
-    def _masked(self, photo: Floats, manner: Manner) -> Floats:
-        inside = self._painted(photo, manner.style, manner)
-        if manner.mask is None:
-            return inside
-        weights = soft_mask(manner.mask, *photo.shape[1:])
-        outside = photo if manner.outside is None else self._painted(photo, manner.outside, manner)
-        result: Floats = outside + weights * (inside - outside)
-        return result
+    def _repainted(self, photo: Samples, manner: Manner) -> Samples:
+        """The stylized image of `photo`, (H, W, 3) of uint8, uint16 or float32 in [0, 1], as those."""
+        faded = manner.strength if IDENTITY not in self.style.names else 1.0
+        painted = self._painted(photo, manner.style, manner)
+        if manner.colors == "style" and manner.mask is None and faded == 1:
+            return painted
+        outside = None if manner.outside is None else self._painted(photo, manner.outside, manner)
+        return Finish(photo, painted, outside, manner, faded).result()
 
-    def _painted(self, photo: Floats, style: WhichStyle, manner: Manner) -> Floats:
-        """The stylized image (3, H, W) of `photo` likewise, everywhere."""
+    def _painted(self, photo: Samples, style: WhichStyle, manner: Manner) -> Samples:
+        """What the network makes of `photo`, in the same size."""
         mix = self._mix(style)
-        has_identity = IDENTITY in self.style.names
-        if has_identity:
+        if IDENTITY in self.style.names:
             mix *= manner.strength
-            mix[0, self.style.names.index(IDENTITY)] += 1 - manner.strength
-        height, width = working_size(*photo.shape[1:], stroke=manner.stroke)
-        stylized = self.backend(resized_planes(photo, height, width)[None], mix)[0]
-        stylized = resized_planes(stylized, *photo.shape[1:]).clip(0, 1)
-        if not has_identity and manner.strength < 1:
-            stylized = photo + np.float32(manner.strength) * (stylized - photo)
-        return with_colors(stylized, photo, manner.colors)
+            mix[self.style.names.index(IDENTITY)] += 1 - manner.strength
+        height, width = working_size(*photo.shape[:2], stroke=manner.stroke)
+        stylized = self._run(resized_samples(photo, height, width), mix)
+        return resized_samples(stylized, *photo.shape[:2])
 
-    def require_memory(self, height: int, width: int, *, stroke: float = 1.0) -> None:
-        """Raises ImpastoError when a photo of this size needs more memory than is free."""
-        working = working_size(height, width, stroke=stroke)
-        needed = self.backend.working_memory(*working) + (working != (height, width)) * BYTES_RESIZED * height * width
+    def _run(self, photo: Samples, mix: Floats) -> Samples:
+        """The network's answer to `photo`: at once where the memory suffices, else strip by strip."""
+        left = self._memory() - COPIES * photo.nbytes
+        if self.backend.working_memory(*photo.shape[:2]) > left:
+            return self._streamed(photo, mix, left)
+        if photo.dtype == np.uint8:
+            stylized: Samples = self.backend(photo[None], mix)[0]
+            return stylized
+        return samples_of(self.backend(planes_of(photo[None]), mix)[0], photo.dtype)
+
+    def _streamed(self, photo: Samples, mix: Floats, memory: float) -> Samples:
+        from impasto.stylizing import streaming
+
+        plan = make_plan(self.style.network, photo.shape[0], photo.shape[1], memory)
+        target = np.empty(photo.shape, photo.dtype)
+        precision = self.backend.precision
+        streaming.stream(self.style, mix, photo, target, plan, precision=precision, on_progress=self.on_progress)
+        return target
+
+    def _memory(self) -> float:
+        """Bytes that a repainting may take."""
+        if self.max_memory is not None:
+            return self.max_memory
         free = free_memory()
-        if free is not None and needed > free:
-            side = int(max(height, width) * (free / needed) ** 0.5)
+        return float("inf") if free is None else SHARE_OF_FREE * free
+
+    def require_memory(self, height: int, width: int, *, stroke: float = 1.0, item: int = 1) -> None:
+        """Raises ImpastoError when a photo of this size, of `item` bytes a sample, does not fit even in strips."""
+        working = working_size(height, width, stroke=stroke)
+        around = COPIES * 3 * item * max(height * width, working[0] * working[1])
+        needed, memory = around + self.backend.working_memory(*working), self._memory()
+        if needed > memory and importlib.util.find_spec("openvino") is not None:
+            needed = around + least_memory(self.style.network, *working)
+        if needed > memory:
+            side = int(max(height, width) * (memory / needed) ** 0.5)
             raise ImpastoError(
-                f"a photo of {width}×{height} pixels needs about {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are "
-                f"free; make it smaller, with --size {side // 100 * 100} or less"
+                f"a photo of {width}×{height} pixels needs about {needed / 1e9:.1f} GB, and {memory / 1e9:.1f} GB "
+                f"may be used; make it smaller, with --size {side // 100 * 100} or less, or raise --max-memory"
             )
 
     def _mix(self, style: WhichStyle) -> Floats:
-        weights = np.zeros((1, len(self.style.names)), dtype=np.float32)
+        weights = np.zeros(len(self.style.names), dtype=np.float32)
         style = self.own if style is None else style
         wanted = style if isinstance(style, Mapping) else {style: 1.0}
         for name, weight in wanted.items():
             if not isinstance(weight, int | float | np.number) or not 0 <= float(weight) < float("inf"):
                 raise ImpastoError(f"the weight of style {name!r} is {weight!r}; it must be a number from 0 on")
-            weights[0, self._index(name)] += weight
+            weights[self._index(name)] += weight
         if not weights.any():
             raise ImpastoError("a mix of styles needs at least one with a weight above 0")
         weights /= weights.sum()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from impasto.config import Device
+from impasto.config import Device, Precision
 from impasto.core.device import choose_device
 from impasto.core.transformer import TransformerNet
-from impasto.errors import ImpastoError
 from impasto.files.style_file import Style
-from impasto.stylizing.backends import Floats
+from impasto.stylizing.backends import Photos
+from impasto.stylizing.samples import Floats
 
 BYTES_PER_CHANNEL = {"zero": 24, "reflection": 33}
 """Measured peak of the eager network per pixel and channel of its first layer, by padding."""
@@ -22,25 +22,24 @@ class TorchBackend:
     """The transformer network in eager PyTorch, float32."""
 
     name = "torch"
+    precision: Precision = "float32"
 
     def __init__(self, style: Style, device: Device = "auto") -> None:
         self.device = torch.device(choose_device(device))
-        # Without memory of its own until the weights are known to fit: a file may claim any architecture.
         with torch.device("meta"):
             self.network = TransformerNet(style.network).eval()
-        try:
-            tensors = {name: torch.from_numpy(np.array(value)) for name, value in style.tensors.items()}
-            self.network.load_state_dict(tensors, assign=True)
-        except RuntimeError as error:
-            first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-            raise ImpastoError(f"the style file's weights do not fit its network: {first}") from error
+        tensors = {name: torch.from_numpy(np.array(value)) for name, value in style.tensors.items()}
+        self.network.load_state_dict(tensors, assign=True)
         self.network.requires_grad_(False).to(self.device)
 
-    def __call__(self, photos: Floats, mix: Floats) -> Floats:
+    def __call__(self, photos: Photos, mix: Floats) -> Photos:
+        weights = torch.from_numpy(np.ascontiguousarray(mix))
         with torch.inference_mode():
-            pixels = torch.from_numpy(np.ascontiguousarray(photos)).to(self.device)
-            result = self.network(pixels, torch.from_numpy(np.ascontiguousarray(mix)))
-            return np.asarray(result.cpu().numpy(), dtype=np.float32)
+            given = torch.from_numpy(np.ascontiguousarray(photos)).to(self.device)
+            if given.dtype != torch.uint8:
+                return np.asarray(self.network(given, weights).cpu().numpy(), dtype=np.float32)
+            stylized = self.network(given.permute(0, 3, 1, 2).float() / 255, weights)
+            return np.asarray((stylized * 255).round().byte().permute(0, 2, 3, 1).contiguous().cpu().numpy())
 
     def working_memory(self, height: int, width: int) -> int:
         config = self.network.config

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from impasto.evaluation.options import EvaluateOptions, OptimizeOptions
-from impasto.workflows.bundled import find_style, load, load_several, painting_path, paintings, style_path, styles
+from impasto.workflows.bundled import (
+    Engine,
+    find_style,
+    load,
+    load_several,
+    painting_path,
+    paintings,
+    style_path,
+    styles,
+)
 from impasto.workflows.common import STYLE_SUFFIX
 from impasto.workflows.contact_sheet import SAMPLE_PHOTOS, contact_sheet, sample_photos
 from impasto.workflows.demonstration import DEMO_PAINTING, DEMO_STYLES, demo, train_demo
 from impasto.workflows.evaluations import Optimized, evaluate, optimize
-from impasto.workflows.repainting import StylizeOptions, check_target, read_mask, stylize_image, targets_in
+from impasto.workflows.repainting import (
+    StylizeOptions,
+    check_target,
+    read_mask,
+    stylize_image,
+    stylize_photos,
+    targets_in,
+)
 from impasto.workflows.trainings import resume, train, usual_recipe
 
 __all__ = [
@@ -16,6 +32,7 @@ __all__ = [
     "DEMO_STYLES",
     "SAMPLE_PHOTOS",
     "STYLE_SUFFIX",
+    "Engine",
     "EvaluateOptions",
     "OptimizeOptions",
     "Optimized",
@@ -36,6 +53,7 @@ __all__ = [
     "style_path",
     "styles",
     "stylize_image",
+    "stylize_photos",
     "targets_in",
     "train",
     "train_demo",

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from impasto.errors import ImpastoError
 from impasto.files import images
-from impasto.stylizing.arrange import resize_samples
+from impasto.stylizing.samples import resized_samples
 from impasto.workflows.bundled import load
 from impasto.workflows.common import AnyPath, ignore
 from impasto.workflows.repainting import check_target
@@ -81,4 +81,4 @@ def _row(name: str, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
 
 def _cell(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = picture.shape[:2]
-    return resize_samples(picture, (max(1, round(width * CELL_HEIGHT / height)), CELL_HEIGHT))
+    return resized_samples(picture, CELL_HEIGHT, max(1, round(width * CELL_HEIGHT / height)))

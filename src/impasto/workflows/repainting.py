@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from impasto.errors import ImpastoError
 from impasto.files import images
 from impasto.stylizing.arrange import resized, resized_size, side_by_side
 from impasto.stylizing.manner import Manner
+from impasto.stylizing.mapping import in_order
 from impasto.stylizing.stylizer import Stylizer
 from impasto.workflows.common import AnyPath
 
@@ -54,6 +56,56 @@ def stylize_image(stylizer: Stylizer, photo: AnyPath, out: AnyPath, options: Sty
     return target
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far a folder is."""
+
+    finished: int
+    total: int
+    photo: Path
+    """The one that was finished last."""
+    target: Path
+    error: ImpastoError | None
+    """Why that one was left out."""
+    elapsed: float
+    """Seconds since the beginning."""
+
+    @property
+    def done(self) -> float:
+        return self.finished / self.total
+
+    @property
+    def what(self) -> str:
+        return f"{self.finished:,} of {self.total:,} photos, {self.finished / max(self.elapsed, 1e-9):.1f} a second"
+
+    @property
+    def remaining(self) -> float | None:
+        return self.elapsed * (self.total - self.finished) / self.finished
+
+
+def stylize_photos(
+    stylizer: Stylizer,
+    photos: Sequence[tuple[Path, Path]],
+    options: StylizeOptions | None = None,
+) -> Iterator[Progress]:
+    """Repaints many files, each photo into its target; yields after each, in order.
+
+    Reading, the network and writing overlap. A photo that cannot be read or written is reported, and the others go on.
+    """
+    options, begun = options or StylizeOptions(), time.monotonic()
+
+    def one(job: tuple[Path, Path]) -> ImpastoError | None:
+        try:
+            stylize_image(stylizer, *job, options)
+        except ImpastoError as error:
+            return error
+        return None
+
+    for number, error in enumerate(in_order(photos, one), 1):
+        photo, target = photos[number - 1]
+        yield Progress(number, len(photos), photo, target, error, time.monotonic() - begun)
+
+
 def read_mask(path: AnyPath) -> NDArray[Any]:
     """The mask (H, W) in a picture: its lightness, white being inside, or its alpha where it has one.
 
@@ -68,7 +120,7 @@ def read_mask(path: AnyPath) -> NDArray[Any]:
 
 
 def targets_in(folder: Path, photos: Sequence[Path], given: Sequence[Path]) -> list[Path]:
-    """A file in `folder` for each photo, below the same sub-folders as below the folder `given` for it.
+    """A file in `folder` for each photo, below the same sub-folders as below the folder or pattern `given` for it.
 
     Names are kept, suffixes too where they can be written.
 
@@ -77,7 +129,7 @@ def targets_in(folder: Path, photos: Sequence[Path], given: Sequence[Path]) -> l
     """
     if folder.exists() and not folder.is_dir():
         raise ImpastoError(f"--out {folder} is a file; name a folder, or a file with an image suffix for one photo")
-    roots = [root for root in given if root.is_dir()]
+    roots = [root for root in map(images.root_of, given) if root.is_dir()]
     targets: dict[Path, Path] = {}
     for photo in photos:
         root = next((root for root in roots if photo.is_relative_to(root)), photo.parent)

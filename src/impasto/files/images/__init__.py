@@ -7,7 +7,7 @@ All functions may be called from several threads.
 Imports go one way: reading and writing → png, tiff → pillow → photo → picture, formats, problems.
 """
 
-from impasto.files.images.finding import find
+from impasto.files.images.finding import find, root_of
 from impasto.files.images.formats import FORMATS, AnyPath, check_writable_suffix
 from impasto.files.images.picture import Picture, Samples
 from impasto.files.images.reading import MAX_PIXELS, MAX_TRAINING_PIXELS, read, read_small, size_of
@@ -24,6 +24,7 @@ __all__ = [
     "find",
     "read",
     "read_small",
+    "root_of",
     "size_of",
     "write",
 ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from impasto.errors import ImpastoError
 from impasto.files.images.formats import FORMATS, AnyPath
 from impasto.files.images.problems import explained
 
@@ -24,7 +26,7 @@ def find(folders_or_files: AnyPath | Iterable[AnyPath]) -> list[Path]:
     given = [folders_or_files] if isinstance(folders_or_files, str | os.PathLike) else folders_or_files
     found: dict[str, Path] = {}
     scanned: set[str] = set()
-    for path in map(Path, given):
+    for path in _expanded(given):
         with explained("read", path, "check the name and its access rights"):
             if path.is_dir():
                 for real, photo in _scan(path, scanned):
@@ -32,6 +34,30 @@ def find(folders_or_files: AnyPath | Iterable[AnyPath]) -> list[Path]:
             else:
                 found.setdefault(os.path.realpath(path, strict=True), path)
     return sorted(found.values(), key=lambda path: path.as_posix())
+
+
+def _expanded(given: Iterable[AnyPath]) -> Iterator[Path]:
+    """What patterns stand for, of photos alone; a file may be called like a pattern."""
+    for path in given:
+        if not _is_pattern(path) or Path(path).exists():
+            yield Path(path)
+            continue
+        matches = sorted(glob.glob(os.fspath(path), recursive=True))  # noqa: PTH207
+        photos = [Path(match) for match in matches if Path(match).suffix.lower() in FORMATS or Path(match).is_dir()]
+        if not photos:
+            raise ImpastoError(f"no photos match {os.fspath(path)}; check the pattern (** stands for folders below)")
+        yield from photos
+
+
+def root_of(path: AnyPath) -> Path:
+    """The folder below which a pattern looks; any other path itself."""
+    parts = Path(path).parts
+    plain = next((number for number, part in enumerate(parts) if glob.has_magic(part)), len(parts))
+    return Path(path) if plain == len(parts) or Path(path).exists() else Path(*parts[:plain])
+
+
+def _is_pattern(path: AnyPath) -> bool:
+    return glob.has_magic(os.fspath(path))
 
 
 def _scan(folder: Path, scanned: set[str]) -> Iterator[tuple[str, Path]]:
