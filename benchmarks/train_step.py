@@ -23,47 +23,17 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from impasto.config import RECIPES, make_config
 from impasto.core import loss_network
 from impasto.core.losses import Look, PerceptualLoss, look_scales
 from impasto.core.transformer import TransformerNet
+from impasto.evaluation.plain import plain_network
 from impasto.training import trainer
 from impasto.training.loss_weights import load_loss_network
 
 STYLE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
-
-
-def plain_network() -> nn.Sequential:
-    """The transformer network as pytorch/examples writes it: reflection pads, InstanceNorm2d, float32."""
-
-    def conv(inputs: int, outputs: int, kernel: int, stride: int = 1, upsample: bool = False) -> nn.Sequential:
-        parts: list[nn.Module] = [nn.Upsample(scale_factor=2, mode="nearest")] if upsample else []
-        return nn.Sequential(*parts, nn.ReflectionPad2d(kernel // 2), nn.Conv2d(inputs, outputs, kernel, stride))
-
-    def normed(*arguments: int, upsample: bool = False) -> nn.Sequential:
-        norm = nn.InstanceNorm2d(arguments[1], affine=True)
-        return nn.Sequential(conv(*arguments, upsample=upsample), norm, nn.ReLU())
-
-    class Residual(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            second = nn.Sequential(conv(128, 128, 3), nn.InstanceNorm2d(128, affine=True))
-            self.body = nn.Sequential(normed(128, 128, 3), second)
-
-        def forward(self, x: Tensor) -> Tensor:
-            return x + self.body(x)
-
-    return nn.Sequential(
-        normed(3, 32, 9),
-        normed(32, 64, 3, 2),
-        normed(64, 128, 3, 2),
-        *(Residual() for _ in range(5)),
-        normed(128, 64, 3, upsample=True),
-        normed(64, 32, 3, upsample=True),
-        conv(32, 3, 9),
-    )
 
 
 class Steps(NamedTuple):

@@ -52,9 +52,9 @@ def save(tmp_path: Path) -> Save:
 
 
 def answers(style: Style, row: str, others: str | None = None) -> np.ndarray:
-    mix = np.zeros((1, len(style.names)), np.float32)
+    mix = np.zeros(len(style.names), np.float32)
     for name in (row, others or row):
-        mix[0, style.names.index(name)] += 0.5
+        mix[style.names.index(name)] += 0.5
     photo = np.random.default_rng(2).random((1, 3, 24, 36), dtype=np.float32)
     from impasto.stylizing.torch_backend import TorchBackend
 

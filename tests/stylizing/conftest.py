@@ -44,4 +44,4 @@ def style(network: TransformerNet) -> Style:
 
 @pytest.fixture(scope="package")
 def stylizer(style: Style) -> Stylizer:
-    return Stylizer(style, make_backend(style, "cpu"))
+    return Stylizer(style, make_backend(style, "cpu", precision="float32"))

@@ -5,16 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from impasto.stylizing.color import matched, oklab, photo_chroma, with_colors
+from impasto.stylizing.color import Moments, matching, oklab, photo_chroma
 
 
 def planes(seed: int, height: int = 9, width: int = 14) -> NDArray[np.float32]:
     return np.random.default_rng(seed).random((3, height, width), dtype=np.float32)
+
+
+def matched(stylized: NDArray[np.float32], photo: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Matched with moments that come in three parts."""
+    ours, theirs = Moments(), Moments()
+    for moments, colours in ((ours, stylized), (theirs, photo)):
+        for part in np.array_split(colours, 3, axis=1):
+            moments.add(part)
+    return matching(ours, theirs)(stylized)
 
 
 def lab_by_hand(rgb: NDArray[Any]) -> NDArray[np.float64]:
@@ -95,8 +103,9 @@ def test_matching_one_colour_and_to_one_colour() -> None:
     assert np.isfinite(matched(flat, planes(9, 4, 5))).all()
 
 
-@pytest.mark.parametrize(("colors", "function"), [("photo", photo_chroma), ("match", matched)])
-def test_the_word_chooses_the_way(colors: Any, function: Any) -> None:
-    np.testing.assert_array_equal(with_colors(planes(1), planes(2), colors), function(planes(1), planes(2)))
-    assert with_colors(planes(1), planes(2), "style") is not None
-    np.testing.assert_array_equal(with_colors(planes(1), planes(2), "style"), planes(1))
+def test_moments_in_parts_are_those_of_the_whole() -> None:
+    moments, colours = Moments(), planes(10, 31, 17)
+    for part in np.split(colours, [3, 4, 20], axis=1):
+        moments.add(part)
+    np.testing.assert_allclose(moments.mean[:, 0], colours.reshape(3, -1).mean(1), atol=1e-6)
+    np.testing.assert_allclose(moments.covariance, np.cov(colours.reshape(3, -1)), atol=1e-6)

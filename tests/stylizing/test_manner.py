@@ -10,11 +10,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from impasto.config import Precision
 from impasto.errors import ImpastoError
 from impasto.files.style_file import IDENTITY, Style
-from impasto.stylizing.backends import Floats
+from impasto.stylizing.backends import Photos
 from impasto.stylizing.color import photo_chroma
 from impasto.stylizing.manner import Manner, soft_mask, working_size
+from impasto.stylizing.samples import Floats
 from impasto.stylizing.stylizer import Stylizer
 
 
@@ -22,14 +24,17 @@ class Mixing:
     """A backend of three rows: black, white, and the photo itself."""
 
     name = "mixing"
+    precision: Precision = "float32"
 
     def __init__(self) -> None:
         self.shapes: list[tuple[int, ...]] = []
 
-    def __call__(self, photos: Floats, mix: Floats) -> Floats:
+    def __call__(self, photos: Photos, mix: Floats) -> Photos:
         self.shapes.append(photos.shape)
         assert mix.sum() == pytest.approx(1)
-        return np.asarray(mix[0, 1] + mix[0, 2] * photos, np.float32)
+        if photos.dtype == np.uint8:
+            return np.asarray(np.rint(255 * mix[1] + mix[2] * photos), np.uint8)
+        return np.asarray(mix[1] + mix[2] * photos, np.float32)
 
     def working_memory(self, height: int, width: int) -> int:
         return height * width

@@ -10,10 +10,12 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from impasto.config import Precision
 from impasto.core.transformer import TransformerNet
 from impasto.errors import ImpastoError
 from impasto.files.style_file import Style
-from impasto.stylizing.backends import Backend, Floats
+from impasto.stylizing.backends import Backend, Photos
+from impasto.stylizing.samples import Floats
 from impasto.stylizing.stylizer import Stylizer, free_memory
 
 HEIGHT, WIDTH = 21, 30
@@ -238,14 +240,18 @@ class OneByOne:
     """A backend that inverts photos and remembers how it was called."""
 
     name = "inverting"
+    precision: Precision = "float32"
 
     def __init__(self, bytes_per_pixel: int = 1) -> None:
         self.bytes_per_pixel = bytes_per_pixel
         self.shapes: list[tuple[int, ...]] = []
 
-    def __call__(self, photos: Floats, mix: Floats) -> Floats:
+    def __call__(self, photos: Photos, mix: Floats) -> Photos:
         self.shapes.append(photos.shape)
-        assert photos.dtype == mix.dtype == np.float32
+        assert mix.dtype == np.float32
+        if photos.dtype == np.uint8:
+            return np.rint((318.75 - 1.5 * photos).clip(0, 255)).astype(np.uint8)
+        assert photos.dtype == np.float32
         return np.asarray(1.25 - 1.5 * photos, dtype=np.float32)
 
     def working_memory(self, height: int, width: int) -> int:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 from impasto import workflows
 from impasto.cli.progress import console, error_console
+from impasto.cli.styling import chosen_style
 from impasto.cli.work_bar import ShareBar, WorkBar
 from impasto.config import BackendName, Device, Precision
 from impasto.errors import ImpastoError
 from impasto.files import images
-from impasto.stylizing.manner import Manner, WhichStyle
+from impasto.stylizing.manner import Manner
 from impasto.stylizing.stylizer import Stylizer
 
 
@@ -106,7 +106,7 @@ def stylize(
     for photo, target in jobs:
         workflows.check_target(target, photo, overwrite)
     engine = workflows.Engine(backend, device, precision, None if max_memory is None else parsed_size(max_memory))
-    stylizer, styles = _load(style, which, mix, style_outside, engine)
+    stylizer, styles = chosen_style(style, which, mix, style_outside, engine)
     if keep_colors and match_colors:
         raise ImpastoError("--keep-colors and --match-colors are two ways to the same end; name one")
     manner = Manner(
@@ -145,46 +145,6 @@ def _many(stylizer: Stylizer, jobs: list[tuple[Path, Path]], options: workflows.
         for error in failed:
             error_console.print(f"impasto: {error}")
         raise ImpastoError(f"{len(failed)} of {len(jobs)} photos were left out, named above")
-
-
-class Styles(NamedTuple):
-    """What a stylizer is to paint."""
-
-    inside: WhichStyle
-    outside: WhichStyle
-
-
-def _load(
-    style: str | None, which: str | None, mix: str | None, outside: str | None, engine: workflows.Engine
-) -> tuple[Stylizer, Styles]:
-    """One stylizer of all the styles that are asked for, which have to share a network, and what it is to paint."""
-    if (style is None) == (mix is None):
-        raise ImpastoError("which style? Name one with --style, or several with --mix great_wave=0.6,starry_night=0.4")
-    if style is not None and outside is None:
-        number = int(which) if which is not None and which.isdecimal() else which
-        return workflows.load(style, engine), Styles(number, None)
-    if which is not None:
-        raise ImpastoError("--which goes with --style alone")
-    weights = {style: 1.0} if style is not None else parsed_mix(mix or "")
-    names = list(dict.fromkeys([*weights, *([outside] if outside is not None else [])]))
-    stylizer, rows = workflows.load_several(names, engine)
-    inside = {rows[name]: weight for name, weight in weights.items()}
-    return stylizer, Styles(inside, None if outside is None else rows[outside])
-
-
-def parsed_mix(text: str) -> dict[str, float]:
-    """Weights by style of `a=0.6,b=0.4`. Raises ImpastoError for anything else."""
-    weights: dict[str, float] = {}
-    for part in text.split(","):
-        name, _, weight = part.rpartition("=")
-        try:
-            number = float(weight)
-        except ValueError:
-            number = -1.0
-        if not name.strip() or name.strip() in weights or not 0 <= number < float("inf"):
-            raise ImpastoError(f"--mix is {text!r}; write each style once with its weight: great_wave=0.6,udnie=0.4")
-        weights[name.strip()] = number
-    return weights
 
 
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}

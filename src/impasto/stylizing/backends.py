@@ -84,19 +84,18 @@ def make_backend(
     usable = [choice for choice in wanted if choice.available]
     if not usable:
         raise ImpastoError(f"no backend can run here: {'; '.join(f'{one.title}: {one.why}' for one in wanted)}")
-    off: ImpastoError | None = None
+    off: list[str] = []
     for choice in usable:
-        if off is not None:
-            warnings.warn(f"{off}; going on with {choice.title}", BackendWarning, stacklevel=2)
         made = build(style, choice)
         try:
             check(made, style, choice.precision)
         except OffError as error:
-            off = error
-        else:
-            return made if choice.device == "cpu" else _batching(made)
-    assert off is not None
-    raise ImpastoError(f"{off}; the file's weights were changed, or this machine computes wrongly")
+            off.append(str(error))
+            continue
+        for passed_over in off:
+            warnings.warn(f"{passed_over}; taking {choice.title} instead", BackendWarning, stacklevel=2)
+        return made if choice.device == "cpu" else _batching(made)
+    raise ImpastoError(f"{off[0]}; the file's weights were changed, or this machine computes wrongly")
 
 
 def choices(device: Device = "auto", backend: BackendName = "auto", precision: Precision = "auto") -> list[Choice]:

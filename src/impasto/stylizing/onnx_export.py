@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 
 import onnx
 from onnx import TensorProto, helper
@@ -16,11 +16,12 @@ from impasto.version import __version__
 PHOTOS, MIX, STYLIZED = "photos", "mix", "stylized"
 
 
-def onnx_model(style: Style, mix: Floats | None = None) -> onnx.ModelProto:
+def onnx_model(style: Style, mix: Floats | None = None, facts: Mapping[str, str] | None = None) -> onnx.ModelProto:
     """The style's network: ``photos`` (B, 3, H, W), float32 pixel values 0 to 255, any size → ``stylized`` likewise.
 
     Args:
         mix: the weights (styles,) of its styles, built in; None makes them a second input, ``mix`` (B or 1, styles).
+        facts: what the model says of itself.
     """
     ops = OnnxOps(MIX if mix is None else mix)
     stylized = draw(ops, style.network, style.tensors, PHOTOS)
@@ -35,19 +36,8 @@ def onnx_model(style: Style, mix: Floats | None = None) -> onnx.ModelProto:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
     model.producer_name, model.producer_version = "impasto", __version__
     model.doc_string = "Fast neural style transfer: photos and stylized images in pixel values from 0 to 255, RGB."
-    helper.set_model_props(model, metadata(style, mix))
+    helper.set_model_props(model, dict(facts or {}))
     return model
-
-
-def metadata(style: Style, mix: Floats | None) -> dict[str, str]:
-    """What the model says of itself."""
-    weights = {} if mix is None else {name: round(float(mix[i]), 6) for i, name in enumerate(style.names) if mix[i]}
-    return {
-        "impasto": __version__,
-        "styles": json.dumps(list(style.names)),
-        "mix": json.dumps(weights),
-        "provenance": json.dumps(dict(style.provenance), sort_keys=True),
-    }
 
 
 def onnx_bytes(model: onnx.ModelProto) -> bytes:

@@ -93,10 +93,12 @@ class OnnxOps:
         return self.node("Clip", [x, self.constant(np.float32(low)), self.constant(np.float32(high))])
 
     def cells(self, x: str, channels: int, side: int) -> str:
-        # ONNX puts the place within the square before the channel.
-        order = np.arange(channels * side**2).reshape(side**2, channels).T
-        name = self.node("SpaceToDepth", [x], blocksize=side)
-        return self.node("Gather", [name, self.integers(order.ravel())], axis=1)
+        # Its own SpaceToDepth puts the channel last, and runtimes do not agree on it: kernels that pick one pixel do.
+        kernel = np.zeros((channels, side, side, channels, side, side), np.float32)
+        for place in np.ndindex(channels, side, side):
+            kernel[place + place] = 1
+        picked = self.constant(kernel.reshape(-1, channels, side, side))
+        return self.node("Conv", [x, picked], strides=[side] * 2)
 
     def pixels(self, x: str, side: int) -> str:
         return self.node("DepthToSpace", [x], blocksize=side, mode="CRD")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -51,6 +52,11 @@ def has_bf16() -> bool:
 
 def compiled(model: ov.Model, precision: Precision) -> ov.InferRequest:
     """`model`, ready to run on the CPU."""
+    # Names are counted on through a process, and they are part of the key that a compiled model is kept by.
+    for number, node in enumerate(model.get_ordered_ops()):
+        node.set_friendly_name(str(number))
+    for number, port in enumerate([*model.inputs, *model.outputs]):
+        port.get_tensor().set_names({f"port {number}"})
     # OpenVINO takes bf16 by itself where the CPU has it, so float32 must be asked for.
     hint = "bf16" if precision == "bf16" else "f32"
     hints = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY", "ENABLE_CPU_PINNING": False}
@@ -67,7 +73,8 @@ class OpenVinoBackend:
     name = "openvino"
 
     def __init__(self, style: Style, precision: Precision = "float32") -> None:
-        self.style = style
+        # Graphs are drawn when they are needed, with the weights of now.
+        self.style = replace(style, tensors={name: value.copy() for name, value in style.tensors.items()})
         self.precision = precision
         self._models: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self._last: tuple[Any, ...] | None = None

@@ -18,10 +18,10 @@ HEIGHT_AND_WIDTH = [2, 3]
 
 
 class OpenVinoOps:
-    """Nodes of an OpenVINO graph, for one mix of styles."""
+    """Nodes of an OpenVINO graph."""
 
-    def __init__(self, mix: Floats) -> None:
-        """`mix` (styles,) is what the rows are mixed by, once and for all."""
+    def __init__(self, mix: Any) -> None:
+        """`mix` is what the rows are mixed by: an array (styles,) once and for all, or a node (B or 1, styles)."""
         self.mix = mix
 
     def conv(self, x: Any, weight: Floats, bias: Floats | None, stride: int, border: Border) -> Any:
@@ -42,16 +42,21 @@ class OpenVinoOps:
         y = self.scaled(y, scale, offset)
         return op.relu(y) if relu else y
 
-    def row(self, rows: Floats) -> Floats:
-        return self.mix @ rows
+    def row(self, rows: Floats) -> Any:
+        if isinstance(self.mix, np.ndarray):
+            return self.mix @ rows
+        return op.unsqueeze(op.matmul(self.mix, constant(rows), False, False), integers(HEIGHT_AND_WIDTH))
 
-    def repeated(self, row: Floats, times: int) -> Floats:
-        return np.repeat(row, times)
+    def repeated(self, row: Any, times: int) -> Any:
+        if isinstance(row, np.ndarray):
+            return np.repeat(row, times)
+        channels = row.get_output_partial_shape(0)[1].get_length()
+        return op.gather(row, integers(np.repeat(np.arange(channels), times)), integers(1))
 
     def scaled(self, x: Any, scale: Any, offset: Any) -> Any:
-        if np.any(scale != 1):
+        if not _is_plain(scale, 1):
             x = op.multiply(x, per_channel(scale))
-        return op.add(x, per_channel(offset)) if np.any(offset) else x
+        return x if _is_plain(offset, 0) else op.add(x, per_channel(offset))
 
     def add(self, x: Any, y: Any) -> Any:
         return op.add(x, y)
@@ -119,7 +124,14 @@ def constant(values: ArrayLike) -> Output:
     return op.constant(np.ascontiguousarray(values, np.float32))
 
 
-def per_channel(values: Any) -> Output:
+def _is_plain(value: Any, neutral: int) -> bool:
+    """Whether `value` changes nothing."""
+    return isinstance(value, np.ndarray | np.generic) and bool(np.all(value == neutral))
+
+
+def per_channel(values: Any) -> Any:
+    if not isinstance(values, np.ndarray | np.generic):
+        return values  # a node already
     values = np.asarray(values, np.float32)
     return constant(values[None, :, None, None] if values.ndim else values)
 

@@ -71,6 +71,18 @@ class Stylizer:
         """
         return self.repaint(photo, Manner(style, **manner))
 
+    def weights(self, style: WhichStyle = None, strength: float = 1.0) -> Floats:
+        """How the network's styles are mixed for `style` at that strength, (styles,), the identity's row included.
+
+        Raises:
+            ImpastoError: an unknown style.
+        """
+        mix = self._mix(style)
+        if IDENTITY in self.style.names:
+            mix *= strength
+            mix[self.style.names.index(IDENTITY)] += 1 - strength
+        return mix
+
     def repaint(self, photo: Photo, manner: Manner) -> Photo:
         """As a call, with the options as one value."""
         if isinstance(photo, Image.Image):
@@ -152,10 +164,7 @@ class Stylizer:
 
     def _painted(self, photo: Samples, style: WhichStyle, manner: Manner) -> Samples:
         """What the network makes of `photo`, in the same size."""
-        mix = self._mix(style)
-        if IDENTITY in self.style.names:
-            mix *= manner.strength
-            mix[self.style.names.index(IDENTITY)] += 1 - manner.strength
+        mix = self.weights(style, manner.strength)
         height, width = working_size(*photo.shape[:2], stroke=manner.stroke)
         stylized = self._run(resized_samples(photo, height, width), mix)
         return resized_samples(stylized, *photo.shape[:2])

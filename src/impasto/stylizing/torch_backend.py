@@ -35,7 +35,7 @@ class TorchBackend:
     def __call__(self, photos: Photos, mix: Floats) -> Photos:
         weights = torch.from_numpy(np.ascontiguousarray(mix))
         with torch.inference_mode():
-            given = torch.from_numpy(np.ascontiguousarray(photos)).to(self.device)
+            given = torch.from_numpy(np.require(photos, requirements=["C", "W"])).to(self.device)
             if given.dtype != torch.uint8:
                 return np.asarray(self.network(given, weights).cpu().numpy(), dtype=np.float32)
             stylized = self.network(given.permute(0, 3, 1, 2).float() / 255, weights)

@@ -16,7 +16,9 @@ from impasto.workflows.bundled import (
 from impasto.workflows.common import STYLE_SUFFIX
 from impasto.workflows.contact_sheet import SAMPLE_PHOTOS, contact_sheet, sample_photos
 from impasto.workflows.demonstration import DEMO_PAINTING, DEMO_STYLES, demo, train_demo
+from impasto.workflows.diagnosis import PLAIN, bench, machine, verdicts
 from impasto.workflows.evaluations import Optimized, evaluate, optimize
+from impasto.workflows.exporting import ExportOptions, export
 from impasto.workflows.repainting import (
     StylizeOptions,
     check_target,
@@ -30,20 +32,25 @@ from impasto.workflows.trainings import resume, train, usual_recipe
 __all__ = [
     "DEMO_PAINTING",
     "DEMO_STYLES",
+    "PLAIN",
     "SAMPLE_PHOTOS",
     "STYLE_SUFFIX",
     "Engine",
     "EvaluateOptions",
+    "ExportOptions",
     "OptimizeOptions",
     "Optimized",
     "StylizeOptions",
+    "bench",
     "check_target",
     "contact_sheet",
     "demo",
     "evaluate",
+    "export",
     "find_style",
     "load",
     "load_several",
+    "machine",
     "optimize",
     "painting_path",
     "paintings",
@@ -58,4 +65,5 @@ __all__ = [
     "train",
     "train_demo",
     "usual_recipe",
+    "verdicts",
 ]

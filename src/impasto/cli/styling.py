@@ -1,0 +1,50 @@
+"""Which style a command paints with, from its options."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from impasto import workflows
+from impasto.errors import ImpastoError
+from impasto.stylizing.manner import WhichStyle
+from impasto.stylizing.stylizer import Stylizer
+
+
+class Styles(NamedTuple):
+    """What a stylizer is to paint."""
+
+    inside: WhichStyle
+    outside: WhichStyle
+
+
+def chosen_style(
+    style: str | None, which: str | None, mix: str | None, outside: str | None, engine: workflows.Engine
+) -> tuple[Stylizer, Styles]:
+    """One stylizer of all the styles that are asked for, which have to share a network, and what it is to paint."""
+    if (style is None) == (mix is None):
+        raise ImpastoError("which style? Name one with --style, or several with --mix great_wave=0.6,starry_night=0.4")
+    if style is not None and outside is None:
+        number = int(which) if which is not None and which.isdecimal() else which
+        return workflows.load(style, engine), Styles(number, None)
+    if which is not None:
+        raise ImpastoError("--which goes with --style alone")
+    weights = {style: 1.0} if style is not None else parsed_mix(mix or "")
+    names = list(dict.fromkeys([*weights, *([outside] if outside is not None else [])]))
+    stylizer, rows = workflows.load_several(names, engine)
+    inside = {rows[name]: weight for name, weight in weights.items()}
+    return stylizer, Styles(inside, None if outside is None else rows[outside])
+
+
+def parsed_mix(text: str) -> dict[str, float]:
+    """Weights by style of `a=0.6,b=0.4`. Raises ImpastoError for anything else."""
+    weights: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, weight = part.rpartition("=")
+        try:
+            number = float(weight)
+        except ValueError:
+            number = -1.0
+        if not name.strip() or name.strip() in weights or not 0 <= number < float("inf"):
+            raise ImpastoError(f"--mix is {text!r}; write each style once with its weight: great_wave=0.6,udnie=0.4")
+        weights[name.strip()] = number
+    return weights
