@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import sys
+import warnings
+from typing import Any
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -26,6 +28,15 @@ COMMANDS = {
     "data": "Download photos to train with.",
 }
 
+EXTRAS = {
+    **dict.fromkeys(("torch", "lightning_fabric", "matplotlib", "skimage", "tomli_w", "h5py"), "train"),
+    **dict.fromkeys(("onnx", "onnxruntime"), "onnx"),
+    "pyvips": "huge",
+    "ray": "cluster",
+    "tensorboard": "tensorboard",
+}
+"""What a missing package comes with."""
+
 app = App(
     name="impasto",
     help="Train a painting into a network, and repaint any photo with it.",
@@ -44,6 +55,7 @@ for name, text in COMMANDS.items():
 
 def main() -> None:
     """Runs the command line; exit codes: 0 done, 2 bad input, 130 stopped by Ctrl-C."""
+    warnings.showwarning = show_warning
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names may be anything
@@ -56,8 +68,27 @@ def main() -> None:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         fail(f"{where}{error.strerror or error}", 2)
+    except ImportError as error:
+        if (extra := missing_extra(error)) is None:
+            raise
+        fail(f"this command needs {extra[0]}, which is not installed: pip install 'impasto[{extra[1]}]'", 2)
     except KeyboardInterrupt as error:
         fail(str(error) or "stopped", 130)
+
+
+def missing_extra(error: BaseException | None) -> tuple[str, str] | None:
+    """The package that an import lacks and the extra that brings it, where it is one of those."""
+    while error is not None:
+        if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
+            return error.name, EXTRAS[error.name]
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    """Prints what a user should know on one line of stderr, and nothing of what only developers do."""
+    if issubclass(category, UserWarning):
+        error_console.print(f"impasto: {message}")
 
 
 def fail(message: str, code: int) -> None:

@@ -22,7 +22,7 @@ def chosen_style(
 ) -> tuple[Stylizer, Styles]:
     """One stylizer of all the styles that are asked for, which have to share a network, and what it is to paint."""
     if (style is None) == (mix is None):
-        raise ImpastoError("which style? Name one with --style, or several with --mix great_wave=0.6,starry_night=0.4")
+        raise ImpastoError("one style, or several with --mix great_wave=0.6,starry_night=0.4: name one or the other")
     if style is not None and outside is None:
         number = int(which) if which is not None and which.isdecimal() else which
         return workflows.load(style, engine), Styles(number, None)

@@ -19,7 +19,7 @@ from impasto.stylizing.stylizer import Stylizer
 def stylize(
     *photos: Path,
     style: str | None = None,
-    out: Path,
+    out: Path | None = None,
     strength: float = 1.0,
     mix: str | None = None,
     mask: Path | None = None,
@@ -45,9 +45,10 @@ def stylize(
     photos
         Photos, folders of photos, or patterns such as "holiday/**/*.jpg".
     style
-        A bundled style's name (`impasto styles` lists them) or a style file.
+        A bundled style's name (`impasto styles` lists them) or a style file (default: great_wave).
     out
-        File for one photo, folder for several; an image suffix makes it a file.
+        File for one photo, folder for several; an image suffix makes it a file (default: beside the photo, the style
+        in its name, and the folder `painted` for several).
     strength
         How much of the style: from 0, the photo, to 1.
     mix
@@ -84,10 +85,15 @@ def stylize(
         Replace files that exist.
     """
     if not photos:
-        raise ImpastoError("which photo? Use: impasto stylize PHOTO --style NAME --out painted.jpg")
+        raise ImpastoError("which photo? Use: impasto stylize PHOTO --style NAME")
     found = images.find(photos)
     if not found:
         raise ImpastoError(f"no photos in {', '.join(map(str, photos))}")
+    if style is None and mix is None:
+        style = workflows.DEFAULT_STYLE
+    if out is None:
+        alone = len(found) == 1 and found[0] in photos
+        out = _beside(found[0], "mix" if style is None else Path(style).stem) if alone else Path("painted")
     if out.suffix and not out.is_dir() and not any(photo.is_dir() for photo in photos):
         images.check_writable_suffix(out)
     to_file = out.suffix.lower() in images.FORMATS and not out.is_dir()
@@ -122,6 +128,11 @@ def stylize(
         _one(stylizer, *jobs[0], options)
         return
     _many(stylizer, jobs, options)
+
+
+def _beside(photo: Path, label: str) -> Path:
+    suffix = photo.suffix if photo.suffix.lower() in images.FORMATS else ".png"
+    return photo.with_name(f"{photo.stem}-{label}{suffix}")
 
 
 def _one(stylizer: Stylizer, photo: Path, target: Path, options: workflows.StylizeOptions) -> None:

@@ -15,17 +15,17 @@ LARGEST_SIDE = 100_000
 
 def resized(picture: Picture, longer_side: int) -> Picture:
     """`picture` with its longer side at `longer_side` pixels and its shape kept. Raises ImpastoError out of range."""
-    width, height = resized_size(picture, longer_side)
+    width, height = resized_size(picture.width, picture.height, longer_side)
     alpha = None if picture.alpha is None else resized_samples(picture.alpha[..., None], height, width)[..., 0]
     return replace(picture, pixels=resized_samples(picture.pixels, height, width), alpha=alpha)
 
 
-def resized_size(picture: Picture, longer_side: int) -> tuple[int, int]:
-    """(width, height) of `picture` with that longer side. Raises ImpastoError out of range."""
+def resized_size(width: int, height: int, longer_side: int) -> tuple[int, int]:
+    """(width, height) with that longer side and in the same shape. Raises ImpastoError out of range."""
     if not 1 <= longer_side <= LARGEST_SIDE:
         raise ImpastoError(f"--size is {longer_side}; it must lie between 1 and {LARGEST_SIDE} pixels")
-    factor = longer_side / max(picture.width, picture.height)
-    return max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
+    factor = longer_side / max(width, height)
+    return max(1, round(width * factor)), max(1, round(height * factor))
 
 
 def side_by_side(photo: Picture, stylized: Picture) -> Picture:

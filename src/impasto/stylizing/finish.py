@@ -9,7 +9,7 @@ import numpy as np
 
 from impasto.stylizing.color import Moments, matching, photo_chroma
 from impasto.stylizing.manner import Manner, soft_mask
-from impasto.stylizing.samples import Floats, Samples, planes_of, samples_of
+from impasto.stylizing.samples import Floats, RowSource, RowTarget, planes_of, samples_of
 
 STRIP = 1 << 20
 """Pixels that are worked on at a time, so that the memory does not grow with the picture."""
@@ -22,29 +22,27 @@ Recolor = Callable[[Floats, Floats], Floats]
 class Finish:
     """A repainting but for its last steps."""
 
-    photo: Samples
-    painted: Samples
-    outside: Samples | None
+    photo: RowSource
+    painted: RowSource
+    outside: RowSource | None
     """What is painted where the mask is 0; None is the photo."""
     manner: Manner
     strength: float
     """How much of the painted picture is laid over the photo, beyond what the network did itself."""
 
-    def result(self) -> Samples:
-        """The finished picture, of the photo's size and type."""
+    def into(self, target: RowTarget) -> None:
+        """Sets the rows of the finished picture, of the photo's size and type."""
         height, width = self.photo.shape[:2]
         mask = None if self.manner.mask is None else soft_mask(self.manner.mask, height, width)
         inside, outside = self._layer(self.painted), None if self.outside is None else self._layer(self.outside)
-        target = np.empty_like(self.painted)
         for rows in strips(height, width):
             result = inside(rows)
             if mask is not None:
                 beneath = planes_of(self.photo[rows]) if outside is None else outside(rows)
                 result = beneath + mask[rows] * (result - beneath)
-            target[rows] = samples_of(result, target.dtype)
-        return target
+            target[rows] = samples_of(result, self.photo.dtype)
 
-    def _layer(self, painted: Samples) -> Callable[[slice], Floats]:
+    def _layer(self, painted: RowSource) -> Callable[[slice], Floats]:
         """Rows of a painted picture as they are to be seen."""
 
         def faded(rows: slice) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,28 @@ from PIL import Image
 Floats = NDArray[np.float32]
 Samples = NDArray[Any]
 """(H, W, C) or (B, H, W, C) of uint8, uint16, or float32 in [0, 1]."""
+
+
+class RowSource(Protocol):
+    """A picture of which rows can be had: an array, or what reads them from a file."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]: ...
+
+
+class RowTarget(Protocol):
+    """Where rows of a picture go: an array, or what writes them to a file."""
+
+    def __setitem__(self, rows: slice, value: NDArray[Any]) -> None: ...
+
+
+LANCZOS_REACH = 3
+"""Pixels that the filter sees to each side, of the larger of the two pictures."""
 
 
 def largest_of(kind: np.dtype[Any]) -> int:
@@ -39,12 +61,34 @@ def resized_samples(samples: Samples, height: int, width: int) -> Samples:
     """(H, W, C) → (height, width, C), antialiased; the same where the size is that already."""
     if samples.shape[:2] == (height, width):
         return samples
-    size = width, height
+    return _resampled(samples, height, width, 0, samples.shape[0])
+
+
+def resize_rows(source: RowSource, target: RowTarget, height: int, width: int, strip: int = 256) -> None:
+    """The same from rows to rows, some at a time."""
+    rows = source.shape[0]
+    scale = rows / height
+    margin = int(LANCZOS_REACH * max(1.0, scale)) + 2
+    for top in range(0, height, strip):
+        bottom = min(height, top + strip)
+        first, last = max(0, int(top * scale) - margin), min(rows, int(bottom * scale) + 1 + margin)
+        begin, end = top * scale - first, min(bottom * scale, rows) - first
+        target[top:bottom] = _resampled(source[first:last], bottom - top, width, begin, end)
+
+
+def _resampled(samples: Samples, height: int, width: int, begin: float, end: float) -> Samples:
+    """The rows from `begin` to `end` in another size; those around them are seen, too."""
     if samples.dtype == np.uint8 and samples.shape[2] == 3:
-        return np.asarray(Image.fromarray(samples).resize(size, Image.Resampling.LANCZOS))
+        return np.asarray(_resized(Image.fromarray(samples), height, width, begin, end))
     planes = [
-        np.asarray(Image.fromarray(plane.astype(np.float32)).resize(size, Image.Resampling.LANCZOS))
+        np.asarray(_resized(Image.fromarray(plane.astype(np.float32)), height, width, begin, end))
         for plane in np.moveaxis(samples, -1, 0)
     ]
     values = np.stack(planes, axis=-1).clip(0, largest_of(samples.dtype))
     return values if samples.dtype.kind == "f" else np.rint(values).astype(samples.dtype)
+
+
+def _resized(image: Image.Image, height: int, width: int, begin: float, end: float) -> Image.Image:
+    # Along rows first, then along columns: left to itself, Pillow chooses the order by the size of a strip.
+    wide = image.resize((width, image.height), Image.Resampling.LANCZOS)
+    return wide.resize((width, height), Image.Resampling.LANCZOS, (0, begin, width, end))

@@ -16,7 +16,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import openvino as ov
-from numpy.typing import NDArray
 from openvino import opset15 as op
 
 from impasto.config import Precision
@@ -24,7 +23,7 @@ from impasto.files.style_file import Style
 from impasto.stylizing.graph import Border, draw, folded_border
 from impasto.stylizing.openvino_backend import compiled
 from impasto.stylizing.openvino_ops import EPSILON, PAD_MODES, bilinear, constant, conv_of_doubled, integers
-from impasto.stylizing.samples import Floats, largest_of, samples_of
+from impasto.stylizing.samples import Floats, RowSource, RowTarget, largest_of, samples_of
 from impasto.stylizing.strip_plan import KEPT_TYPE, Plan
 
 NUMPY_MODES: dict[Border, Any] = {"zero": "constant", "reflection": "reflect", "edge": "edge"}
@@ -43,24 +42,6 @@ class Rows(Protocol):
     def rows(self, start: int, stop: int) -> Floats:
         """Rows `start` to `stop` as (channels, stop - start, width)."""
         ...
-
-
-class RowSource(Protocol):
-    """A picture of which rows can be had: an array, or what reads them from a file."""
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-
-    @property
-    def dtype(self) -> np.dtype[Any]: ...
-
-    def __getitem__(self, rows: slice) -> NDArray[Any]: ...
-
-
-class RowTarget(Protocol):
-    """Where rows of a picture go: an array, or what writes them to a file."""
-
-    def __setitem__(self, rows: slice, value: NDArray[Any]) -> None: ...
 
 
 @dataclass

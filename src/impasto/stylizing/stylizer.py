@@ -19,7 +19,7 @@ from impasto.stylizing.backends import Backend
 from impasto.stylizing.finish import Finish
 from impasto.stylizing.manner import Manner, WhichStyle, working_size
 from impasto.stylizing.mapping import Repainted, repainted
-from impasto.stylizing.samples import Floats, Samples, planes_of, resized_samples, samples_of
+from impasto.stylizing.samples import Floats, RowSource, RowTarget, Samples, planes_of, resized_samples, samples_of
 from impasto.stylizing.strip_plan import least_memory, make_plan
 
 Photo = TypeVar("Photo")
@@ -155,12 +155,25 @@ class Stylizer:
 
     def _repainted(self, photo: Samples, manner: Manner) -> Samples:
         """The stylized image of `photo`, (H, W, 3) of uint8, uint16 or float32 in [0, 1], as those."""
-        faded = manner.strength if IDENTITY not in self.style.names else 1.0
         painted = self._painted(photo, manner.style, manner)
-        if manner.colors == "style" and manner.mask is None and faded == 1:
+        if self.needs_no_finish(manner):
             return painted
         outside = None if manner.outside is None else self._painted(photo, manner.outside, manner)
-        return Finish(photo, painted, outside, manner, faded).result()
+        target = np.empty_like(painted)
+        self.finish(photo, painted, outside, manner).into(target)
+        return target
+
+    def needs_no_finish(self, manner: Manner) -> bool:
+        """Whether what the network paints is the result."""
+        return manner.colors == "style" and manner.mask is None and self._laid_over(manner) == 1
+
+    def finish(self, photo: RowSource, painted: RowSource, outside: RowSource | None, manner: Manner) -> Finish:
+        """The last steps of a repainting."""
+        return Finish(photo, painted, outside, manner, self._laid_over(manner))
+
+    def _laid_over(self, manner: Manner) -> float:
+        """How much of the painted picture is to be laid over the photo: all where the network knows the photo."""
+        return 1.0 if IDENTITY in self.style.names else manner.strength
 
     def _painted(self, photo: Samples, style: WhichStyle, manner: Manner) -> Samples:
         """What the network makes of `photo`, in the same size."""
@@ -171,7 +184,7 @@ class Stylizer:
 
     def _run(self, photo: Samples, mix: Floats) -> Samples:
         """The network's answer to `photo`: at once where the memory suffices, else strip by strip."""
-        left = self._memory() - COPIES * photo.nbytes
+        left = self.allowed_memory() - COPIES * photo.nbytes
         if self.backend.working_memory(*photo.shape[:2]) > left:
             return self._streamed(photo, mix, left)
         if photo.dtype == np.uint8:
@@ -180,28 +193,44 @@ class Stylizer:
         return samples_of(self.backend(planes_of(photo[None]), mix)[0], photo.dtype)
 
     def _streamed(self, photo: Samples, mix: Floats, memory: float) -> Samples:
-        from impasto.stylizing import streaming
-
-        plan = make_plan(self.style.network, photo.shape[0], photo.shape[1], memory)
         target = np.empty(photo.shape, photo.dtype)
-        precision = self.backend.precision
-        streaming.stream(self.style, mix, photo, target, plan, precision=precision, on_progress=self.on_progress)
+        self.paint_rows(photo, target, mix, memory)
         return target
 
-    def _memory(self) -> float:
+    def paint_rows(self, photo: RowSource, target: RowTarget, mix: Floats, memory: float | None = None) -> None:
+        """The network's answer to `photo` (H, W, 3) strip by strip, in `memory` bytes (default: what is allowed).
+
+        `mix` is what :meth:`weights` gives.
+
+        Raises:
+            ImpastoError: not even the smallest strips fit.
+        """
+        from impasto.stylizing import streaming
+
+        allowed = self.allowed_memory() if memory is None else memory
+        plan = make_plan(self.style.network, photo.shape[0], photo.shape[1], allowed)
+        precision = self.backend.precision
+        streaming.stream(self.style, mix, photo, target, plan, precision=precision, on_progress=self.on_progress)
+
+    def allowed_memory(self) -> float:
         """Bytes that a repainting may take."""
         if self.max_memory is not None:
             return self.max_memory
         free = free_memory()
         return float("inf") if free is None else SHARE_OF_FREE * free
 
-    def require_memory(self, height: int, width: int, *, stroke: float = 1.0, item: int = 1) -> None:
-        """Raises ImpastoError when a photo of this size, of `item` bytes a sample, does not fit even in strips."""
+    def needed_memory(self, height: int, width: int, *, stroke: float = 1.0, item: int = 1) -> int:
+        """Bytes that a photo of this size, of `item` bytes a sample, takes at least while it is repainted in memory."""
         working = working_size(height, width, stroke=stroke)
         around = COPIES * 3 * item * max(height * width, working[0] * working[1])
-        needed, memory = around + self.backend.working_memory(*working), self._memory()
-        if needed > memory and importlib.util.find_spec("openvino") is not None:
-            needed = around + least_memory(self.style.network, *working)
+        at_once = self.backend.working_memory(*working)
+        if importlib.util.find_spec("openvino") is None:
+            return around + at_once
+        return around + min(at_once, least_memory(self.style.network, *working))
+
+    def require_memory(self, height: int, width: int, *, stroke: float = 1.0, item: int = 1) -> None:
+        """Raises ImpastoError when a photo of this size does not fit even if the network works in strips."""
+        needed, memory = self.needed_memory(height, width, stroke=stroke, item=item), self.allowed_memory()
         if needed > memory:
             side = int(max(height, width) * (memory / needed) ** 0.5)
             raise ImpastoError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from impasto.evaluation.options import EvaluateOptions, OptimizeOptions
 from impasto.workflows.bundled import (
+    DEFAULT_STYLE,
     Engine,
     find_style,
     load,
@@ -30,6 +31,7 @@ from impasto.workflows.repainting import (
 from impasto.workflows.trainings import resume, train, usual_recipe
 
 __all__ = [
+    "DEFAULT_STYLE",
     "DEMO_PAINTING",
     "DEMO_STYLES",
     "PLAIN",

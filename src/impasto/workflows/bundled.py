@@ -56,6 +56,9 @@ def find_style(style: AnyPath) -> tuple[Path, str | int]:
     return path, 0
 
 
+DEFAULT_STYLE = "great_wave"
+
+
 @dataclass(frozen=True)
 class Engine:
     """What runs a network, and how much memory it may take."""

@@ -12,7 +12,7 @@ from impasto.errors import ImpastoError
 AnyPath = str | os.PathLike[str]
 
 STYLE_SUFFIX = ".safetensors"
-TRAINING_PACKAGES = ("lightning_fabric", "matplotlib", "skimage", "tomli_w")
+TRAINING_PACKAGES = ("torch", "lightning_fabric", "matplotlib", "skimage", "tomli_w", "h5py")
 
 
 def several(given: AnyPath | Sequence[AnyPath]) -> list[AnyPath]:

@@ -137,7 +137,7 @@ def optimize(
     atomic.check_writable(target)
     source = pictures.Source.of(Path(painting))
     picture = images.read(photo)
-    width, height = resized_size(picture, options.size)
+    width, height = resized_size(picture.width, picture.height, options.size)
     name = judging.choose_network(options.loss_network, options.loss_weights)
     network = _judge(name, options.loss_weights, device, on_download, announce)
     _require_memory(network, height, width, "--size")

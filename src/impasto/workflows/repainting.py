@@ -17,6 +17,7 @@ from impasto.stylizing.arrange import resized, resized_size, side_by_side
 from impasto.stylizing.manner import Manner
 from impasto.stylizing.mapping import in_order
 from impasto.stylizing.stylizer import Stylizer
+from impasto.workflows import huge
 from impasto.workflows.common import AnyPath
 
 
@@ -44,9 +45,12 @@ def stylize_image(stylizer: Stylizer, photo: AnyPath, out: AnyPath, options: Sty
     """
     options, target = options or StylizeOptions(), Path(out)
     check_target(target, Path(photo), options.overwrite)
+    if huge.is_needed(stylizer, Path(photo), options):
+        huge.stylize(stylizer, Path(photo), target, options)
+        return target
     picture = images.read(photo)
     if options.size is not None:
-        width, height = resized_size(picture, options.size)
+        width, height = resized_size(picture.width, picture.height, options.size)
         stylizer.require_memory(height, width, stroke=options.manner.stroke)
         picture = resized(picture, options.size)
     result = picture.with_pixels(stylizer.repaint(picture.pixels, options.manner))

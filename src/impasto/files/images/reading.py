@@ -36,7 +36,7 @@ def read(path: AnyPath, *, max_pixels: int = MAX_PIXELS) -> Picture:
     Raises:
         ImpastoError: there is no such file, it is no image, is damaged or truncated, or has more than `max_pixels`.
     """
-    with _opened(path) as photo:
+    with opened(path) as photo:
         _check_size(path, photo, max_pixels)
         pixels, alpha = _split(photo.decode(None))
         icc = photo.icc if photo.icc and photo.icc[16:20] == b"RGB " else None
@@ -52,7 +52,7 @@ def read_small(path: AnyPath, *, at_least: int, max_pixels: int = MAX_TRAINING_P
     Raises:
         ImpastoError: as for `read`.
     """
-    with _opened(path) as photo:
+    with opened(path) as photo:
         _check_size(path, photo, max_pixels)
         return Picture(*_split(photo.decode(at_least))).to_8_bits().over_white()
 
@@ -63,13 +63,14 @@ def size_of(path: AnyPath) -> tuple[int, int]:
     Raises:
         ImpastoError: there is no such file or it is no image.
     """
-    with _opened(path) as photo:
+    with opened(path) as photo:
         _check_size(path, photo, None)
         return photo.upright_size
 
 
 @contextmanager
-def _opened(path: AnyPath) -> Iterator[Photo]:
+def opened(path: AnyPath) -> Iterator[Photo]:
+    """The photo with its header read, its file open."""
     path = Path(path)
     with explained("read", path, "open it in an image editor and save it anew, or leave it out"):
         if path.is_dir():

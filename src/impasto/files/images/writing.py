@@ -28,8 +28,7 @@ def write(path: AnyPath, picture: Picture, *, quality: int = 95, overwrite: bool
     """
     check_writable_suffix(path)
     path = Path(path)
-    if not 1 <= quality <= 100:
-        raise ImpastoError(f"cannot write {path}: quality {quality} is not within 1 to 100; 95 is a good choice")
+    check_quality(path, quality)
     if not overwrite and path.exists():
         raise ImpastoError(f"cannot write {path}: the file is already there; choose another name or allow overwriting")
     image_format = FORMATS[path.suffix.lower()]
@@ -40,3 +39,9 @@ def write(path: AnyPath, picture: Picture, *, quality: int = 95, overwrite: bool
             write_tiff(temporary, picture)
         else:
             write_with_pillow(temporary, picture.to_8_bits(), image_format, quality)
+
+
+def check_quality(path: Path, quality: int) -> None:
+    """Raises ImpastoError for a quality that does not exist."""
+    if not 1 <= quality <= 100:
+        raise ImpastoError(f"cannot write {path}: quality {quality} is not within 1 to 100; 95 is a good choice")
