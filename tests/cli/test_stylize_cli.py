@@ -173,7 +173,6 @@ def test_strokes_of_another_size(impasto: Command, picture: Path, tmp_path: Path
 
 
 BAD = {
-    "neither style nor mix": (["{picture}", "--out", "o.png"], "--mix"),
     "style and mix": (["{picture}", "--style", "udnie", "--mix", "udnie=1", "--out", "o.png"], "--mix"),
     "mix without weights": (["{picture}", "--mix", "udnie", "--out", "o.png"], "great_wave=0.6"),
     "mix with a negative weight": (["{picture}", "--mix", "udnie=-1", "--out", "o.png"], "great_wave=0.6"),
@@ -198,7 +197,6 @@ BAD = {
     "style truncated": (["{picture}", "--style", "{truncated}", "--out", "o.png"], "cut.safetensors"),
     "style of another version": (["{picture}", "--style", "{newer}", "--out", "o.png"], "version 99"),
     "out mistyped": (["{picture}", "--style", "{style}", "--out", "o.jpgg"], ".jpgg"),
-    "size beyond the memory": (["{picture}", "--style", "{style}", "--out", "o.png", "--size", "99999"], "GB"),
     "out name too long": (["{picture}", "--style", "{style}", "--out", "o" * 300 + ".png"], "name"),
     "style is a folder": (["{picture}", "--style", "{empty}", "--out", "o.png"], "folder"),
     "style is a loss network": (["{picture}", "--style", "{weights}", "--out", "o.png"], "not a style file"),
@@ -210,6 +208,13 @@ BAD = {
     "quality": (["{picture}", "--style", "{style}", "--out", "o.jpg", "--quality", "200"], "quality"),
     "which": (["{picture}", "--style", "{style}", "--out", "o.png", "--which", "blue"], "'blue'"),
     "device": (["{picture}", "--style", "{style}", "--out", "o.png", "--device", "abacus"], "abacus"),
+    "backend": (["{picture}", "--style", "{style}", "--out", "o.png", "--backend", "abacus"], "abacus"),
+    "precision": (["{picture}", "--backend", "torch", "--precision", "bf16", "--out", "o.png"], "--precision float32"),
+    "memory": (["{picture}", "--style", "{style}", "--out", "o.png", "--max-memory", "2 furlongs"], "furlongs"),
+    "memory too small": (["{picture}", "--style", "{style}", "--out", "o.png", "--max-memory", "1MB"], "--max-memory"),
+    "pattern without a match": (["*.webp", "--style", "{style}", "--out", "o"], "no photos match *.webp"),
+    "address without a cluster": (["s3://bucket/photos", "--style", "{style}", "--out", "o"], "--cluster"),
+    "resume and overwrite": (["{picture}", "--resume", "--overwrite"], "name one"),
 }
 
 
@@ -246,3 +251,183 @@ def test_importing_impasto_loads_nothing_heavy(impasto: Command) -> None:
     code = "import sys, impasto; print([m for m in ('torch', 'numpy', 'PIL', 'cyclopts') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# --- Many photos ---
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    for number in range(12):
+        folder = tmp_path / "in" / ("deep" if number % 2 else ".")
+        folder.mkdir(parents=True, exist_ok=True)
+        photo(number).save(folder / f"photo {number}.jpg")
+    return tmp_path
+
+
+def made(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def test_one_command_needs_neither_style_nor_out(impasto: Command, picture: Path, tmp_path: Path) -> None:
+    done = impasto("stylize", picture)
+    assert done.returncode == 0, done.stderr
+    assert pixels_of(tmp_path / "ein Föto-great_wave.png").shape == pixels_of(picture).shape
+    again = impasto("stylize", picture)
+    assert again.returncode == 2
+    assert "--overwrite" in again.stderr
+    photo(3).save(tmp_path / "other.png")
+    done = impasto("stylize", picture, tmp_path / "other.png", "--style", "udnie-turbo", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert made(tmp_path / "painted") == ["ein Föto.png", "other.png"]
+
+
+def test_a_pattern_keeps_the_folders_below_it(impasto: Command, trained: Path, many: Path) -> None:
+    done = impasto("stylize", "in/**/photo*[02468].jpg", "--style", trained, "--out", "out", cwd=many)
+    assert done.returncode == 0, done.stderr
+    assert made(many / "out") == [f"photo {number}.jpg" for number in (0, 10, 2, 4, 6, 8)]
+    done = impasto("stylize", "in/**/*.jpg", "--style", trained, "--out", "all", cwd=many)
+    assert done.returncode == 0, done.stderr
+    assert made(many / "all") == made(many / "in")
+
+
+def test_resume_leaves_out_what_is_done(impasto: Command, trained: Path, many: Path) -> None:
+    common = ("stylize", "in", "--style", trained, "--out", "out")
+    (many / "out" / "deep").mkdir(parents=True)
+    (many / "out" / "photo 0.jpg").write_bytes(b"done")
+    (many / "out" / "deep" / "photo 1.jpg").write_bytes(b"done")
+    done = impasto(*common, "--resume", cwd=many)
+    assert done.returncode == 0, done.stderr
+    assert "2 of 12 photos are done already" in done.stdout
+    assert "10 of 10 photos" in done.stdout
+    assert made(many / "out") == made(many / "in")
+    assert (many / "out" / "photo 0.jpg").read_bytes() == b"done"
+    done = impasto(*common, "--resume", cwd=many)
+    assert done.returncode == 0
+    assert "12 of 12 photos are done already" in done.stdout
+
+
+def test_ctrl_c_leaves_whole_files_and_resume_goes_on(trained: Path, tmp_path: Path) -> None:
+    import os
+    import signal
+    import subprocess
+    import sys
+    import time
+
+    (tmp_path / "in").mkdir()
+    for number in range(300):
+        photo(number, 300, 200).save(tmp_path / "in" / f"{number:03}.png")
+    command = [sys.executable, "-m", "impasto", "stylize", "in", "--style", str(trained), "--out", "out"]
+    env = {**os.environ, "IMPASTO_CACHE": str(tmp_path / "cache")}
+    with subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True) as running:
+        deadline = time.monotonic() + 60
+        while not list((tmp_path / "out").glob("00*.png")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        running.send_signal(signal.SIGINT)
+        _, errors = running.communicate(timeout=60)
+    assert running.returncode == 130, errors
+    assert "Traceback" not in errors
+    written = list((tmp_path / "out").iterdir())
+    assert 0 < len(written) < 300
+    for path in written:
+        assert pixels_of(path).shape == (200, 300, 3)
+    done = subprocess.run([*command, "--resume"], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "out").iterdir())) == 300
+
+
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime", "torch"])
+def test_every_backend_paints_the_same(
+    impasto: Command, trained: Path, picture: Path, backend: str, tmp_path: Path
+) -> None:
+    results = []
+    for name in ("torch", backend):
+        out = tmp_path / f"{name}.png"
+        common = ("--style", trained, "--out", out, "--overwrite", "--precision", "float32")
+        done = impasto("stylize", picture, "--backend", name, *common)
+        assert done.returncode == 0, done.stderr
+        results.append(pixels_of(out))
+    assert np.abs(results[0] - results[1]).max() <= 1
+
+
+# --- Pictures beyond the memory ---
+
+
+def test_a_photo_beyond_the_memory_is_painted_in_strips(impasto: Command, tmp_path: Path) -> None:
+    photo(1, 3000, 2400).save(tmp_path / "large.png")
+    common = ("stylize", "large.png", "--style", "udnie-turbo", "--stroke", "0.59", "--precision", "float32")
+    whole = impasto(*common, "--out", "whole.png", cwd=tmp_path)
+    assert whole.returncode == 0, whole.stderr
+    strips = impasto(*common, "--out", "strips.png", "--max-memory", "300MB", cwd=tmp_path)
+    assert strips.returncode == 0, strips.stderr
+    difference = pixels_of(tmp_path / "whole.png") - pixels_of(tmp_path / "strips.png")
+    assert 10 * np.log10(255**2 / np.mean(difference**2)) > 50
+    assert made(tmp_path) == ["large.png", "strips.png", "whole.png"]
+
+
+# --- Without PyTorch ---
+
+ABSENT = (
+    "torch",
+    "lightning_fabric",
+    "matplotlib",
+    "skimage",
+    "h5py",
+    "tomli_w",
+    "onnx",
+    "onnxruntime",
+    "pyvips",
+    "ray",
+)
+
+
+@pytest.fixture(scope="module")
+def without_torch(tmp_path_factory: pytest.TempPathFactory) -> Command:
+    """The command line where nothing but what repainting needs is installed."""
+    import os
+    import subprocess
+    import sys
+    import sysconfig
+
+    import impasto
+
+    farm = tmp_path_factory.mktemp("packages")
+    for entry in Path(sysconfig.get_path("purelib")).iterdir():
+        if not entry.name.startswith(ABSENT):
+            (farm / entry.name).symlink_to(entry)
+    source = Path(impasto.__file__).parents[1]
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        env = {**os.environ, "PYTHONPATH": f"{farm}{os.pathsep}{source}", "IMPASTO_CACHE": str(farm.parent / "cache")}
+        command = [sys.executable, "-S", "-m", "impasto", *map(str, arguments)]
+        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
+
+    return run
+
+
+def test_repainting_needs_no_torch(without_torch: Command, trained: Path, picture: Path, tmp_path: Path) -> None:
+    for style in ("great_wave", "udnie-turbo", trained):
+        out = tmp_path / f"{Path(style).stem}.png"
+        done = without_torch("stylize", picture, "--style", style, "--out", out)
+        assert done.returncode == 0, done.stderr
+        assert pixels_of(out).shape == pixels_of(picture).shape
+    for command in (("styles",), ("doctor",), ("weights",)):
+        assert without_torch(*command).returncode == 0
+    assert without_torch("export", "udnie-turbo", "--openvino", tmp_path / "ir").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "package", "extra"),
+    [
+        (("inspect", "great_wave"), "torch", "train"),
+        (("evaluate", "udnie", "--painting", "a.jpg", "--photos", "b"), "torch", "train"),
+        (("stylize", "{picture}", "--backend", "torch", "--out", "{picture}.jpg"), "torch", "train"),
+        (("export", "udnie", "--onnx", "{picture}.onnx"), "ONNX", "onnx"),
+        (("demo", "{picture}.d"), "sample photos", "train"),
+    ],
+)
+def test_what_needs_more_names_the_extra(
+    without_torch: Command, command: tuple[str, ...], package: str, extra: str, picture: Path, refused: Refused
+) -> None:
+    done = without_torch(*(part.format(picture=picture) for part in command))
+    refused(done, package, f"pip install 'impasto[{extra}]'")

@@ -73,7 +73,7 @@ def bench(
             of_plain[size] = timing.seconds
         ratio = f"{of_plain[size] / timing.seconds:.1f}" if size in of_plain else ""
         memory = "" if timing.peak_memory is None else f"{timing.peak_memory / 1e6:.0f} MB"
-        numbers = f"{1000 * timing.seconds:.1f} | {1 / timing.seconds:.1f} | {ratio} | {memory}"
+        numbers = f"{1000 * timing.seconds:#.3g} | {1 / timing.seconds:#.3g} | {ratio} | {memory}"
         console.print(f"| {timing.network} | {timing.width}×{timing.height} | {timing.how} | {numbers} |")
 
 

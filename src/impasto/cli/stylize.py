@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from impasto import workflows
+from impasto.cli.jobs import cluster_jobs, left_of, local_jobs
 from impasto.cli.progress import console, error_console
 from impasto.cli.styling import chosen_style
 from impasto.cli.work_bar import ShareBar, WorkBar
 from impasto.config import BackendName, Device, Precision
 from impasto.errors import ImpastoError
-from impasto.files import images
 from impasto.stylizing.manner import Manner
 from impasto.stylizing.stylizer import Stylizer
 
 
 def stylize(
-    *photos: Path,
+    *photos: str,
     style: str | None = None,
-    out: Path | None = None,
+    out: str | None = None,
     strength: float = 1.0,
     mix: str | None = None,
     mask: Path | None = None,
@@ -37,6 +38,9 @@ def stylize(
     max_memory: str | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    cluster: bool = False,
+    address: str | None = None,
+    workers: int = 0,
 ) -> None:
     """Repaint photos with a style.
 
@@ -83,38 +87,29 @@ def stylize(
         Leave out photos whose result is there already: goes on after a stop.
     overwrite
         Replace files that exist.
+    cluster
+        Repaint on a Ray cluster: photos and --out may be s3:// or gs:// addresses, too.
+    address
+        Of the cluster (default: Ray is started on this machine).
+    workers
+        How many the cluster is to have (default: one for every two cores, or for every GPU).
     """
     if not photos:
         raise ImpastoError("which photo? Use: impasto stylize PHOTO --style NAME")
-    found = images.find(photos)
-    if not found:
-        raise ImpastoError(f"no photos in {', '.join(map(str, photos))}")
-    if style is None and mix is None:
-        style = workflows.DEFAULT_STYLE
-    if out is None:
-        alone = len(found) == 1 and found[0] in photos
-        out = _beside(found[0], "mix" if style is None else Path(style).stem) if alone else Path("painted")
-    if out.suffix and not out.is_dir() and not any(photo.is_dir() for photo in photos):
-        images.check_writable_suffix(out)
-    to_file = out.suffix.lower() in images.FORMATS and not out.is_dir()
-    if to_file and (len(found) > 1 or photos[0].is_dir()):
-        raise ImpastoError(f"--out {out} is one file, and there are {len(found)} photos; name a folder")
-    targets = [out] if to_file else workflows.targets_in(out, found, photos)
-    jobs = list(zip(found, targets, strict=True))
-    if resume:
-        if overwrite:
-            raise ImpastoError("--resume keeps the results that are there, and --overwrite replaces them; name one")
-        jobs = [job for job in jobs if not job[1].exists()]
-        if len(jobs) < len(found):
-            console.print(f"{len(found) - len(jobs)} of {len(found)} photos are done already")
-        if not jobs:
-            return
-    for photo, target in jobs:
-        workflows.check_target(target, photo, overwrite)
-    engine = workflows.Engine(backend, device, precision, None if max_memory is None else parsed_size(max_memory))
-    stylizer, styles = chosen_style(style, which, mix, style_outside, engine)
+    if resume and overwrite:
+        raise ImpastoError("--resume keeps the results that are there, and --overwrite replaces them; name one")
     if keep_colors and match_colors:
         raise ImpastoError("--keep-colors and --match-colors are two ways to the same end; name one")
+    if style is None and mix is None:
+        style = workflows.DEFAULT_STYLE
+    jobs = (
+        cluster_jobs(photos, out) if cluster else local_jobs(photos, out, "mix" if style is None else Path(style).stem)
+    )
+    jobs = left_of(jobs, resume=resume, overwrite=overwrite)
+    if not jobs:
+        return
+    engine = workflows.Engine(backend, device, precision, None if max_memory is None else parsed_size(max_memory))
+    stylizer, styles = chosen_style(style, which, mix, style_outside, engine)
     manner = Manner(
         style=styles.inside,
         strength=strength,
@@ -124,15 +119,14 @@ def stylize(
         outside=styles.outside,
     )
     options = workflows.StylizeOptions(size, compare, quality, overwrite, manner)
-    if len(jobs) == 1:
-        _one(stylizer, *jobs[0], options)
-        return
-    _many(stylizer, jobs, options)
-
-
-def _beside(photo: Path, label: str) -> Path:
-    suffix = photo.suffix if photo.suffix.lower() in images.FORMATS else ".png"
-    return photo.with_name(f"{photo.stem}-{label}{suffix}")
+    if cluster:
+        where = workflows.Cluster(address, workers)
+        _many(workflows.stylize_on_cluster(stylizer, jobs, options, engine, where), len(jobs))
+    elif len(jobs) == 1:
+        _one(stylizer, Path(jobs[0][0]), Path(jobs[0][1]), options)
+    else:
+        paths = [(Path(photo), Path(target)) for photo, target in jobs]
+        _many(workflows.stylize_photos(stylizer, paths, options), len(jobs))
 
 
 def _one(stylizer: Stylizer, photo: Path, target: Path, options: workflows.StylizeOptions) -> None:
@@ -142,10 +136,10 @@ def _one(stylizer: Stylizer, photo: Path, target: Path, options: workflows.Styli
     console.print(str(path))
 
 
-def _many(stylizer: Stylizer, jobs: list[tuple[Path, Path]], options: workflows.StylizeOptions) -> None:
+def _many(repainted: Iterator[workflows.Progress], total: int) -> None:
     failed: list[ImpastoError] = []
     with WorkBar() as bar:
-        for progress in workflows.stylize_photos(stylizer, jobs, options):
+        for progress in repainted:
             bar(progress)
             if progress.error is not None:
                 failed.append(progress.error)
@@ -155,7 +149,7 @@ def _many(stylizer: Stylizer, jobs: list[tuple[Path, Path]], options: workflows.
     if failed:
         for error in failed:
             error_console.print(f"impasto: {error}")
-        raise ImpastoError(f"{len(failed)} of {len(jobs)} photos were left out, named above")
+        raise ImpastoError(f"{len(failed)} of {total} photos were left out, named above")
 
 
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}

@@ -45,6 +45,11 @@ def core() -> ov.Core:
     return found
 
 
+def use_threads(count: int) -> None:
+    """Lets this process compute with so many threads (default: one a core)."""
+    core().set_property("CPU", {"INFERENCE_NUM_THREADS": count})
+
+
 def has_bf16() -> bool:
     """Whether the CPU multiplies bfloat16 in hardware."""
     return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")

@@ -14,6 +14,7 @@ from impasto.workflows.bundled import (
     style_path,
     styles,
 )
+from impasto.workflows.cluster import Cluster, jobs_of, stylize_on_cluster
 from impasto.workflows.common import STYLE_SUFFIX
 from impasto.workflows.contact_sheet import SAMPLE_PHOTOS, contact_sheet, sample_photos
 from impasto.workflows.demonstration import DEMO_PAINTING, DEMO_STYLES, demo, train_demo
@@ -21,6 +22,7 @@ from impasto.workflows.diagnosis import PLAIN, bench, machine, verdicts
 from impasto.workflows.evaluations import Optimized, evaluate, optimize
 from impasto.workflows.exporting import ExportOptions, export
 from impasto.workflows.repainting import (
+    Progress,
     StylizeOptions,
     check_target,
     read_mask,
@@ -37,11 +39,13 @@ __all__ = [
     "PLAIN",
     "SAMPLE_PHOTOS",
     "STYLE_SUFFIX",
+    "Cluster",
     "Engine",
     "EvaluateOptions",
     "ExportOptions",
     "OptimizeOptions",
     "Optimized",
+    "Progress",
     "StylizeOptions",
     "bench",
     "check_target",
@@ -50,6 +54,7 @@ __all__ = [
     "evaluate",
     "export",
     "find_style",
+    "jobs_of",
     "load",
     "load_several",
     "machine",
@@ -62,6 +67,7 @@ __all__ = [
     "style_path",
     "styles",
     "stylize_image",
+    "stylize_on_cluster",
     "stylize_photos",
     "targets_in",
     "train",

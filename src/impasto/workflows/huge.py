@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,13 +12,15 @@ from impasto.errors import ImpastoError
 from impasto.files import images
 from impasto.files.images import strips
 from impasto.stylizing.arrange import resized_size
-from impasto.stylizing.manner import WhichStyle, working_size
+from impasto.stylizing.manner import Manner, WhichStyle, working_size
 from impasto.stylizing.samples import resize_rows
-from impasto.stylizing.stylizer import COPIES, Stylizer
+from impasto.stylizing.stylizer import Stylizer
 
 if TYPE_CHECKING:
     from impasto.workflows.repainting import StylizeOptions
 
+DEEP = (".png", ".tif", ".tiff")
+"""What may hold 16 bits a sample."""
 SHARE_OF_STRIPS = 0.7
 """Of the allowed memory, for the network; the rest is for decoding, resizing and encoding."""
 
@@ -30,11 +34,10 @@ def is_needed(stylizer: Stylizer, photo: Path, options: StylizeOptions) -> bool:
     width, height = images.size_of(photo)
     if options.size is not None:
         width, height = max((width, height), resized_size(width, height, options.size))
-    stroke, memory = options.manner.stroke, stylizer.allowed_memory()
-    decoded = 2 * COPIES * 3 * width * height  # 16 bits a sample, until it is known better
-    if width * height <= images.MAX_PIXELS and (
-        decoded < memory or stylizer.needed_memory(height, width, stroke=stroke) <= memory
-    ):
+    memory = stylizer.allowed_memory()
+    item = 2 if photo.suffix.lower() in DEEP else 1
+    needed = stylizer.needed_memory(height, width, stroke=options.manner.stroke, item=item)
+    if width * height <= images.MAX_PIXELS and needed <= memory:
         return False
     if not strips.available():
         raise ImpastoError(
@@ -57,6 +60,7 @@ def stylize(stylizer: Stylizer, photo: Path, target: Path, options: StylizeOptio
     if options.size is not None:
         width, height = resized_size(width, height, options.size)
     manner = options.manner
+    _require_disk(photo, opened, height, width, manner)
     with ExitStack() as files:
 
         def kept(picture: strips.RawPicture) -> strips.RawPicture:
@@ -85,3 +89,15 @@ def stylize(stylizer: Stylizer, photo: Path, target: Path, options: StylizeOptio
             result = finished
         alpha = in_size(kept(opened.decoded(alpha=True)), height, width) if opened.alpha else None
         strips.write_strips(target, result, alpha, opened, quality=options.quality)
+
+
+def _require_disk(photo: Path, opened: strips.StripPhoto, height: int, width: int, manner: Manner) -> None:
+    """Raises ImpastoError where the temporary files would not find room."""
+    working, folder = working_size(height, width, stroke=manner.stroke), Path(tempfile.gettempdir())
+    pixels = opened.width * opened.height + 4 * width * height + 2 * working[0] * working[1]
+    needed, free = 3 * opened.kind.itemsize * pixels, shutil.disk_usage(folder).free
+    if needed > free:
+        raise ImpastoError(
+            f"{photo} needs about {needed / 1e9:.0f} GB of temporary files, and {folder} has {free / 1e9:.0f} GB; "
+            "name another folder with the environment variable TMPDIR, or make it smaller with --size"
+        )

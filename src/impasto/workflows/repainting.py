@@ -66,9 +66,9 @@ class Progress:
 
     finished: int
     total: int
-    photo: Path
-    """The one that was finished last."""
-    target: Path
+    photo: Path | str
+    """The one that was finished last, a path or a URI."""
+    target: Path | str
     error: ImpastoError | None
     """Why that one was left out."""
     elapsed: float
