@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from impasto.stylizing.graph import draw
 from impasto.stylizing.openvino_ops import OpenVinoOps, constant
 from impasto.stylizing.samples import Floats
 
+MOST_STREAMS = 4
 KEPT_MODELS = 6
 KEPT_PIXELS = 8_000_000
 """Compiled models are kept for so many kinds of call and, since each holds its planes, pixels of all together."""
@@ -55,8 +58,8 @@ def has_bf16() -> bool:
     return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def compiled(model: ov.Model, precision: Precision) -> ov.InferRequest:
-    """`model`, ready to run on the CPU."""
+def compiled(model: ov.Model, precision: Precision, streams: int = 1) -> list[ov.InferRequest]:
+    """`model`, ready to run on the CPU, so often at the same time; together they take all cores."""
     # Names are counted on through a process, and they are part of the key that a compiled model is kept by.
     for number, node in enumerate(model.get_ordered_ops()):
         node.set_friendly_name(str(number))
@@ -64,8 +67,9 @@ def compiled(model: ov.Model, precision: Precision) -> ov.InferRequest:
         port.get_tensor().set_names({f"port {number}"})
     # OpenVINO takes bf16 by itself where the CPU has it, so float32 must be asked for.
     hint = "bf16" if precision == "bf16" else "f32"
-    hints = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY", "ENABLE_CPU_PINNING": False}
-    return core().compile_model(model, "CPU", hints).create_infer_request()
+    hints = {"INFERENCE_PRECISION_HINT": hint, "NUM_STREAMS": streams, "ENABLE_CPU_PINNING": False}
+    ready = core().compile_model(model, "CPU", hints)
+    return [ready.create_infer_request() for _ in range(streams)]
 
 
 class OpenVinoBackend:
@@ -77,33 +81,41 @@ class OpenVinoBackend:
 
     name = "openvino"
 
-    def __init__(self, style: Style, precision: Precision = "float32") -> None:
+    def __init__(self, style: Style, precision: Precision = "float32", streams: int = 1) -> None:
+        """`streams` calls can be answered at the same time, each with its share of the cores."""
         # Graphs are drawn when they are needed, with the weights of now.
         self.style = replace(style, tensors={name: value.copy() for name, value in style.tensors.items()})
         self.precision = precision
-        self._models: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        self.streams = streams
+        self._models: OrderedDict[tuple[Any, ...], SimpleQueue[Any]] = OrderedDict()
         self._last: tuple[Any, ...] | None = None
         self._lock = threading.Lock()
 
     def __call__(self, photos: Photos, mix: Floats) -> Photos:
-        as_pixels = photos.dtype == np.uint8
-        with self._lock:  # a request works in planes of its own, so one at a time
-            result = self._request(photos, mix, as_pixels).infer([np.ascontiguousarray(photos)], share_inputs=True)[0]
-            return np.array(result)
+        with self._lock:
+            requests = self._requests(photos, mix, photos.dtype == np.uint8)
+        request = requests.get()  # each works in planes of its own, so for one call at a time
+        try:
+            return np.array(request.infer([np.ascontiguousarray(photos)], share_inputs=True)[0])
+        finally:
+            requests.put(request)
 
     def working_memory(self, height: int, width: int) -> int:
         config = self.style.network
         per_channel = BYTES_PER_CHANNEL[config.body] * (1 if self.precision == "bf16" else 2)
-        return FIXED_BYTES + height * width * (per_channel * config.width + BYTES_PER_PIXEL)
+        one = FIXED_BYTES + height * width * (per_channel * config.width + BYTES_PER_PIXEL)
+        return self.streams * one
 
-    def _request(self, photos: Photos, mix: Floats, as_pixels: bool) -> Any:
+    def _requests(self, photos: Photos, mix: Floats, as_pixels: bool) -> SimpleQueue[Any]:
         batch, (height, width) = photos.shape[0], photos.shape[1:3] if as_pixels else photos.shape[2:]
         call = (mix.tobytes(), as_pixels, batch, height, width)
         size = (batch, height, width) if call == self._last or (*call,) in self._models else ANY_SIZE
         self._last = call
         key = (*call[:2], *size)
         if key not in self._models:
-            self._models[key] = self._compiled(mix, as_pixels, size)
+            self._models[key] = SimpleQueue()
+            for request in compiled(self.model(mix, as_pixels, size), self.precision, self.streams):
+                self._models[key].put(request)
         self._models.move_to_end(key)
         while len(self._models) > 1 and (
             len(self._models) > KEPT_MODELS or sum(abs(one[2] * one[3] * one[4]) for one in self._models) > KEPT_PIXELS
@@ -111,8 +123,10 @@ class OpenVinoBackend:
             self._models.popitem(last=False)
         return self._models[key]
 
-    def _compiled(self, mix: Floats, as_pixels: bool, size: tuple[int, int, int]) -> Any:
-        return compiled(self.model(mix, as_pixels, size), self.precision)
+    def for_many(self) -> OpenVinoBackend:
+        """For many photos one after the other: several at a time, so that reading and writing slow down but one."""
+        streams = min(MOST_STREAMS, os.cpu_count() or 1)
+        return self if streams == self.streams else OpenVinoBackend(self.style, self.precision, streams)
 
     def model(self, mix: Floats, as_pixels: bool, size: tuple[int, int, int] = ANY_SIZE) -> ov.Model:
         """The graph, from uint8 (B, H, W, 3) or float32 (B, 3, H, W) in [0, 1] to the same."""

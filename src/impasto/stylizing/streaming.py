@@ -224,7 +224,7 @@ class Model:
             scale, offset = (op.parameter(shape, ov.Type.f32) for _ in range(2))
             result, inputs = op.add(op.multiply(result, scale), offset), [rows, scale, offset]
             result = op.relu(result) if relu else result
-        return compiled(ov.Model([result], inputs, "strip"), self.precision)
+        return compiled(ov.Model([result], inputs, "strip"), self.precision)[0]
 
 
 class Kept:

@@ -71,6 +71,13 @@ class Stylizer:
         """
         return self.repaint(photo, Manner(style, **manner))
 
+    def for_many(self) -> Stylizer:
+        """The same, ready for several threads at a time."""
+        prepare = getattr(self.backend, "for_many", None)
+        if prepare is None:
+            return self
+        return Stylizer(self.style, prepare(), self.own, max_memory=self.max_memory)
+
     def weights(self, style: WhichStyle = None, strength: float = 1.0) -> Floats:
         """How the network's styles are mixed for `style` at that strength, (styles,), the identity's row included.
 
@@ -114,11 +121,11 @@ class Stylizer:
             ImpastoError: an unknown style, or an option out of range.
         """
         self._mix(style)
-        asked = Manner(style, **manner)
+        asked, many = Manner(style, **manner), self.for_many()
 
         def repaint(picture: Picture) -> Picture:
             picture = picture if size is None else resized(picture, size)
-            return picture.with_pixels(self.repaint(picture.pixels, asked))
+            return picture.with_pixels(many.repaint(picture.pixels, asked))
 
         return repainted(paths, repaint)
 

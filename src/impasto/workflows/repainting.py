@@ -97,6 +97,7 @@ def stylize_photos(
     Reading, the network and writing overlap. A photo that cannot be read or written is reported, and the others go on.
     """
     options, begun = options or StylizeOptions(), time.monotonic()
+    stylizer = stylizer.for_many()
 
     def one(job: tuple[Path, Path]) -> ImpastoError | None:
         try:

@@ -117,7 +117,9 @@ def open_strips(path: AnyPath) -> StripPhoto:
 def write_strips(
     path: AnyPath, picture: RawPicture, alpha: RawPicture | None, photo: StripPhoto, *, quality: int
 ) -> None:
-    """Writes `picture`, with `alpha` (H, W, 1) and the photo's profile, whole or not at all; EXIF goes along, but not into TIFF.
+    """Writes `picture`, with `alpha` (H, W, 1) and the photo's profile, whole or not at all.
+
+    EXIF goes along, but not into TIFF.
 
     Raises:
         ImpastoError: the suffix is unknown or its format holds no picture so large, or the file cannot be written.
