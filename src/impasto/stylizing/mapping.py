@@ -61,17 +61,20 @@ def repainted(
     return in_order(paths, one)
 
 
-def in_order(items: Iterable[Item], work: Callable[[Item], Result], workers: int = WORKERS) -> Iterator[Result]:
+def in_order(
+    items: Iterable[Item], work: Callable[[Item], Result], workers: int = WORKERS, ahead: int | None = None
+) -> Iterator[Result]:
     """`work` of each item, several at a time in threads, in the order of the items.
 
-    No more is begun than is soon asked for, so millions of items take no memory; who stops asking stops the work.
+    No more than `ahead` (default: two a worker) is begun before it is asked for, so millions of items take no memory;
+    who stops asking stops the work.
     """
     waiting: deque[Future[Result]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="impasto")
     try:
         for item in items:
             waiting.append(pool.submit(work, item))
-            if len(waiting) > 2 * workers:
+            if len(waiting) > (2 * workers if ahead is None else ahead):
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

@@ -21,6 +21,7 @@ from openvino import opset15 as op
 from impasto.config import Precision
 from impasto.files.style_file import Style
 from impasto.stylizing.graph import Border, draw, folded_border
+from impasto.stylizing.mapping import in_order
 from impasto.stylizing.openvino_backend import compiled
 from impasto.stylizing.openvino_ops import EPSILON, PAD_MODES, bilinear, constant, conv_of_doubled, integers
 from impasto.stylizing.samples import Floats, RowSource, RowTarget, largest_of, samples_of
@@ -310,8 +311,7 @@ class StreamOps:
     def instance_norm(self, x: Any, scale: Floats, offset: Floats, *, relu: bool) -> Rows:
         kept = Kept(x, self.spill) if x.shrunk == self.coarsest else None
         count, mean, squares = 0, np.zeros(x.channels), np.zeros(x.channels)
-        for start, stop in self.strips(x):
-            rows = x.rows(start, stop)
+        for start, rows in self.strips(x):
             if kept is not None:
                 kept.write(start, rows)
             flat = rows.reshape(x.channels, -1)
@@ -346,8 +346,8 @@ class StreamOps:
         if total.shrunk != self.coarsest:
             return total
         kept = Kept(total, self.spill)
-        for start, stop in self.strips(total):
-            kept.write(start, total.rows(start, stop))
+        for start, rows in self.strips(total):
+            kept.write(start, rows)
         return kept
 
     def relu(self, x: Rows) -> Rows:
@@ -372,12 +372,13 @@ class StreamOps:
     def cropped(self, x: Rows, like: Rows) -> Rows:
         return Padded(x, like.height, like.width)
 
-    def strips(self, plane: Rows) -> Iterator[tuple[int, int]]:
-        """First and last row (exclusive) of each strip of a plane."""
+    def strips(self, plane: Rows) -> Iterator[tuple[int, Floats]]:
+        """First row and rows of each strip of a plane; the next is computed meanwhile."""
         rows = max(1, self.strip // plane.shrunk)
-        for start in range(0, plane.height, rows):
-            stop = min(plane.height, start + rows)
-            yield start, stop
+        spans = [(start, min(plane.height, start + rows)) for start in range(0, plane.height, rows)]
+        strips = in_order(spans, lambda span: plane.rows(*span), workers=1, ahead=1)
+        for (start, stop), strip in zip(spans, strips, strict=True):
+            yield start, strip
             self.on_rows((stop - start) * plane.shrunk)
 
 
@@ -426,5 +427,5 @@ def stream(
 
     ops = StreamOps(mix, network.downsampling, plan.strip, precision, plan.spill, on_rows)
     result: Rows = draw(ops, network, style.tensors, PhotoRows(photo))
-    for start, stop in ops.strips(result):
-        target[start:stop] = samples_of(result.rows(start, stop) * np.float32(1 / 255), photo.dtype)
+    for start, rows in ops.strips(result):
+        target[start : start + rows.shape[1]] = samples_of(rows * np.float32(1 / 255), photo.dtype)
