@@ -42,7 +42,7 @@ def test_bench_prints_a_table(impasto: Command, trained: Path) -> None:
     assert len(rows) == 2 + 2 * 3
     for row in rows[2:]:
         milliseconds, frames, times = (float(cell) for cell in row[3:6])
-        assert milliseconds * frames == pytest.approx(1000, rel=0.02)
+        assert milliseconds * frames == pytest.approx(1000, rel=0.03)
         assert times > 0
         assert re.fullmatch(r" \d+ MB ", row[6])
     assert [row[5].strip() for row in rows[2:] if "plain" in row[0]] == ["1.0", "1.0"]

@@ -133,18 +133,18 @@ def turbo(weights: Weights, photo: Array, *, blocks: int, cell: int, padding: st
     """The turbo network with linear output on a photo (3, H, W) in [0, 1], both sides multiples of `cell`."""
     mode = {"zero": "constant", "reflection": "reflect"}[padding]
 
-    def conv(x: Array, name: str) -> Array:
+    def conv(x: Array, name: str, mode: str = mode) -> Array:
         return convolve(x, weights[f"{name}.weight"], weights[f"{name}.bias"], 1, 1, mode)
 
-    def conv_norm(x: Array, name: str) -> Array:
+    def conv_norm(x: Array, name: str, mode: str = mode) -> Array:
         scale, offset = mix @ weights[f"{name}.norm.scale"], mix @ weights[f"{name}.norm.offset"]
-        return instance_norm(conv(x, f"{name}.conv"), scale, offset)
+        return instance_norm(conv(x, f"{name}.conv", mode), scale, offset)
 
     x = relu(conv_norm(cells_to_channels(255 * photo, cell), "down.0"))
     for block in range(blocks):
         x = x + conv_norm(relu(conv_norm(x, f"blocks.{block}.first")), f"blocks.{block}.second")
     for step in range({4: 1, 8: 2}[cell]):
-        x = relu(conv_norm(bilinear_twice(x), f"up.{step}"))
+        x = relu(conv_norm(bilinear_twice(x), f"up.{step}", "constant" if padding == "zero" else "edge"))
     x = relu(conv(np.concatenate([x, cells_to_channels(2 * photo - 1, 2)]), "head.mixed"))
     x = np.pad(channels_to_cells(conv(x, "head.full"), 2), ((0, 0), (1, 1), (1, 1)), mode="reflect")
     for axis in (1, 2):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from impasto.config import RECIPES, NetworkConfig, make_config
 from impasto.core.norm import ConditionalInstanceNorm, is_channels_last, style_mix
-from impasto.core.transformer import TransformerNet, pad_to_grid, reflected
+from impasto.core.transformer import TransformerNet, extended, pad_to_grid
 
 
 def varied(network: TransformerNet, seed: int = 0) -> TransformerNet:
@@ -183,11 +183,11 @@ def test_a_turbo_network_leaves_no_grid_on_an_even_photo() -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(1, 4), st.integers(5, 9), st.integers(5, 9))
-def test_reflection_that_keeps_the_layout_is_pytorchs_own(width: int, height: int, breadth: int) -> None:
+@given(st.integers(1, 4), st.integers(5, 9), st.integers(5, 9), st.booleans())
+def test_padding_that_keeps_the_layout_is_pytorchs_own(width: int, height: int, breadth: int, repeats: bool) -> None:
     plain = torch.rand(2, 3, height, breadth, dtype=torch.float64, requires_grad=True)
-    ours = reflected(plain.to(memory_format=torch.channels_last), width)
-    theirs = F.pad(plain, (width,) * 4, mode="reflect")
+    ours = extended(plain.to(memory_format=torch.channels_last), width, repeats)
+    theirs = F.pad(plain, (width,) * 4, mode="replicate" if repeats else "reflect")
     assert is_channels_last(ours)
     torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
     gradient = torch.rand_like(theirs)

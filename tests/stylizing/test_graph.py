@@ -11,6 +11,7 @@ from impasto.stylizing.graph import (
     binomial_of_squares,
     folded,
     folded_border,
+    folded_crop,
     order_of_cells_in_cells,
     parameter_shapes,
 )
@@ -49,10 +50,35 @@ def test_nearest_then_3x3_is_one_transposed_convolution(border: str, size: tuple
     x, weight = RNG.standard_normal((3, *size)), RNG.standard_normal((4, 3, 3, 3))
     doubled = x.repeat(2, 1).repeat(2, 2)
     expected = convolved(np.pad(doubled, ((0, 0), (1, 1), (1, 1)), MODES[border]), weight)
-    kernel = folded(weight.astype(np.float32)).astype(np.float64)
+    kernel = folded(weight.astype(np.float32), "nearest").astype(np.float64)
     assert kernel.shape == (3, 4, 4, 4)  # 16 products for each of four pixels, where it was 36
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1)), MODES[folded_border(border)])
+    assert folded_crop("nearest") == 3
     np.testing.assert_allclose(laid_down(padded, kernel, 2)[:, 3:-3, 3:-3], expected, atol=1e-5)
+
+
+def bilinear_twice(x: Array) -> Array:
+    """Each pixel of the enlarged picture by the two small ones that its centre lies between, along both sides."""
+    result = np.zeros((x.shape[0], 2 * x.shape[1], 2 * x.shape[2]))
+    for row in range(result.shape[1]):
+        for column in range(result.shape[2]):
+            y, z = (row + 0.5) / 2 - 0.5, (column + 0.5) / 2 - 0.5
+            for r, a in ((int(np.floor(y)), 1 - y % 1), (int(np.floor(y)) + 1, y % 1)):
+                for c, b in ((int(np.floor(z)), 1 - z % 1), (int(np.floor(z)) + 1, z % 1)):
+                    inside = np.clip(r, 0, x.shape[1] - 1), np.clip(c, 0, x.shape[2] - 1)
+                    result[:, row, column] += a * b * x[(slice(None), *inside)]
+    return result
+
+
+@pytest.mark.parametrize("size", [(2, 2), (3, 5), (6, 4)])
+def test_bilinear_then_3x3_is_one_transposed_convolution(size: tuple[int, int]) -> None:
+    x, weight = RNG.standard_normal((3, *size)), RNG.standard_normal((4, 3, 3, 3))
+    expected = convolved(np.pad(bilinear_twice(x), ((0, 0), (1, 1), (1, 1)), "edge"), weight)
+    kernel = folded(weight.astype(np.float32), "bilinear").astype(np.float64)
+    assert kernel.shape == (3, 4, 6, 6)
+    crop = folded_crop("bilinear")
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1)), "edge")
+    np.testing.assert_allclose(laid_down(padded, kernel, 2)[:, crop:-crop, crop:-crop], expected, atol=1e-5)
 
 
 def cells(x: Array, side: int) -> Array:

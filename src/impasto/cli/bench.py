@@ -73,7 +73,7 @@ def bench(
             of_plain[size] = timing.seconds
         ratio = f"{of_plain[size] / timing.seconds:.1f}" if size in of_plain else ""
         memory = "" if timing.peak_memory is None else f"{timing.peak_memory / 1e6:.0f} MB"
-        numbers = f"{1000 * timing.seconds:#.3g} | {1 / timing.seconds:#.3g} | {ratio} | {memory}"
+        numbers = f"{three_digits(1000 * timing.seconds)} | {three_digits(1 / timing.seconds)} | {ratio} | {memory}"
         console.print(f"| {timing.network} | {timing.width}×{timing.height} | {timing.how} | {numbers} |")
 
 
@@ -83,3 +83,8 @@ def parsed_size(text: str) -> tuple[int, int]:
     if found is None or not all(1 <= int(side) <= 20_000 for side in found.groups()):
         raise ImpastoError(f"--sizes has {text!r}; write width and height such as 1280x720")
     return int(found[1]), int(found[2])
+
+
+def three_digits(number: float) -> str:
+    """A number with three digits, or as many as it has before the point."""
+    return f"{number:.0f}" if number >= 100 else f"{number:.{2 if number < 10 else 1}f}"

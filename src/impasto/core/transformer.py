@@ -9,10 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from impasto.config import NetworkConfig, Padding
+from impasto.config import NetworkConfig
 from impasto.core.norm import ConditionalInstanceNorm, is_channels_last, style_mix
 
 Resample = Literal["none", "nearest", "bilinear"]
+Border = Literal["zero", "reflection", "edge"]
+"""What a convolution sees beyond the border: zeros, the pixels mirrored at the outermost ones, or those repeated."""
 
 PIXEL_RANGE = 255.0
 SMALLEST_GRID = 2
@@ -26,55 +28,56 @@ HEAD_CELL = 2
 class Conv(nn.Conv2d):
     """A convolution of odd kernel whose output is its input's size over the stride."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, padding: Padding = "zero") -> None:
-        super().__init__(inputs, outputs, kernel, stride, padding=kernel // 2 if padding == "zero" else 0)
-        self.reflected = kernel // 2 - int(self.padding[0])
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, border: Border = "zero") -> None:
+        super().__init__(inputs, outputs, kernel, stride, padding=kernel // 2 if border == "zero" else 0)
+        self.beyond = kernel // 2 - int(self.padding[0])
+        self.repeats = border == "edge"
         nn.init.xavier_uniform_(self.weight)
         assert self.bias is not None
         nn.init.zeros_(self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(reflected(x, self.reflected))
+        return super().forward(extended(x, self.beyond, self.repeats))
 
 
-def reflected(x: Tensor, width: int) -> Tensor:
-    """`x` (B, C, H, W) with `width` more pixels around it, mirrored at the outermost ones."""
+def extended(x: Tensor, width: int, repeats: bool = False) -> Tensor:
+    """`x` (B, C, H, W) with `width` more pixels around it, mirrored at the outermost ones or repeating them."""
     if not width:
         return x
     if x.requires_grad and is_channels_last(x):
-        padded: Tensor = _Reflection.apply(x, width)  # type: ignore[no-untyped-call]
+        padded: Tensor = _Extension.apply(x, width, repeats)  # type: ignore[no-untyped-call]
         return padded
-    return F.pad(x, (width,) * 4, mode="reflect")
+    return F.pad(x, (width,) * 4, mode="replicate" if repeats else "reflect")
 
 
-class _Reflection(torch.autograd.Function):
-    """Reflection padding that stays in the channels-last layout, which PyTorch's own leaves on the way back."""
+class _Extension(torch.autograd.Function):
+    """Padding that stays in the channels-last layout, which PyTorch's own leaves on the way back."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, width: int) -> Tensor:
-        ctx.width = width
+    def forward(ctx: Any, x: Tensor, width: int, repeats: bool) -> Tensor:
+        ctx.width, ctx.repeats = width, repeats
         batch, channels, height, breadth = x.shape
         sides = batch, channels, height + 2 * width, breadth + 2 * width
         padded = torch.empty(sides, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
         padded[..., width:-width, width:-width] = x
         for axis in (2, 3):
-            for outer, inner in _mirrored(padded.shape[axis], width):
+            for outer, inner in _beyond(padded.shape[axis], width, repeats):
                 padded.select(axis, outer).copy_(padded.select(axis, inner))
         return padded
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         width: int = ctx.width
         folded = gradient.clone(memory_format=torch.channels_last)
         for axis in (3, 2):
-            for outer, inner in _mirrored(gradient.shape[axis], width):
+            for outer, inner in _beyond(gradient.shape[axis], width, ctx.repeats):
                 folded.select(axis, inner).add_(folded.select(axis, outer))
-        return folded[..., width:-width, width:-width].contiguous(memory_format=torch.channels_last), None
+        return folded[..., width:-width, width:-width].contiguous(memory_format=torch.channels_last), None, None
 
 
-def _mirrored(side: int, width: int) -> list[tuple[int, int]]:
-    """Pairs of a place in the padding and the place that it mirrors, along a padded side."""
-    near = [(place, 2 * width - place) for place in range(width)]
+def _beyond(side: int, width: int, repeats: bool) -> list[tuple[int, int]]:
+    """Pairs of a place in the padding and the place that it shows, along a padded side."""
+    near = [(place, width if repeats else 2 * width - place) for place in range(width)]
     return near + [(side - 1 - outer, side - 1 - inner) for outer, inner in near]
 
 
@@ -95,7 +98,9 @@ class ConvNorm(nn.Module):
     ) -> None:
         """`inputs` are those of the convolution; `cell` is the side of the squares that become channels."""
         super().__init__()
-        self.conv = Conv(inputs, outputs, kernel, stride, config.padding)
+        # So that bilinear ×2 and the convolution behind it can be one on the small grid (stylizing/graph.py).
+        repeats = resample == "bilinear" and config.padding == "reflection"
+        self.conv = Conv(inputs, outputs, kernel, stride, "edge" if repeats else config.padding)
         self.norm = ConditionalInstanceNorm(outputs, config.styles)
         self.resample = resample
         self.cell = cell
@@ -141,8 +146,8 @@ class TurboHead(nn.Module):
 
     def __init__(self, inputs: int, config: NetworkConfig) -> None:
         super().__init__()
-        self.mixed = Conv(inputs + 3 * HEAD_CELL**2, TURBO_HEAD, 3, padding=config.padding)
-        self.full = Conv(TURBO_HEAD, 3 * HEAD_CELL**2, 3, padding=config.padding)
+        self.mixed = Conv(inputs + 3 * HEAD_CELL**2, TURBO_HEAD, 3, border=config.padding)
+        self.full = Conv(TURBO_HEAD, 3 * HEAD_CELL**2, 3, border=config.padding)
         with torch.no_grad():
             self.full.weight.copy_(self.full.weight[:: HEAD_CELL**2].repeat_interleave(HEAD_CELL**2, dim=0))
 
@@ -173,7 +178,7 @@ class PhotoSkip(nn.Module):
 
 def smoothed(x: Tensor) -> Tensor:
     """`x` (B, C, H, W), mirrored at its border, filtered by (1, 2, 1) / 4 along rows and columns."""
-    x = reflected(x, 1)
+    x = extended(x, 1)
     for axis in (2, 3):  # sums of slices: a convolution or a pooling of three channels is several times slower
         before, here, after = (x.narrow(axis, start, x.shape[axis] - 2) for start in range(3))
         x = (before + 2 * here + after) / 4
@@ -244,7 +249,7 @@ def classic_body(config: NetworkConfig) -> Parts:
         ConvNorm(4 * w, 2 * w, 3, config, resample="nearest"),
         ConvNorm(2 * w, w, 3, config, resample="nearest"),
     ]
-    return down, 4 * w, up, Conv(w, 3, 9, padding=config.padding)
+    return down, 4 * w, up, Conv(w, 3, 9, border=config.padding)
 
 
 def turbo_body(config: NetworkConfig) -> Parts:

@@ -4,7 +4,7 @@ Whoever provides the operations gets the network: OpenVINO's (openvino_backend.p
 rows of planes that never are in memory at once (streaming.py). What is exact and cheaper is done here, for all of them:
 
 - a convolution before an instance norm needs no bias, since the norm takes it out again;
-- nearest ×2 before a 3×3 convolution is one convolution on the small grid (:func:`folded`);
+- nearest or bilinear ×2 before a 3×3 convolution is one convolution on the small grid (:func:`folded`);
 - the turbo head works on squares of 2×2 pixels as channels up to its last step, the binomial filter included;
 - what only scales or shifts pixel values goes into weights.
 """
@@ -23,6 +23,7 @@ from impasto.stylizing.samples import Floats
 
 Border = Literal["zero", "reflection", "edge"]
 """What a convolution sees beyond the border: zeros, the picture mirrored at its last pixel, or that pixel repeated."""
+Doubling = Literal["nearest", "bilinear"]
 T = TypeVar("T")
 
 HALF = 127.5
@@ -38,8 +39,8 @@ class Ops(Protocol[T]):
         """A convolution (O, I, k, k) of odd k whose output is its input's size over the stride."""
         ...
 
-    def conv_of_doubled(self, x: T, weight: Floats, border: Border) -> T:
-        """The convolution (O, I, 3, 3) of `x` enlarged twice, nearest pixel."""
+    def conv_of_doubled(self, x: T, weight: Floats, border: Border, how: Doubling) -> T:
+        """The convolution (O, I, 3, 3) of `x` enlarged twice; bilinear with the border `edge` alone."""
         ...
 
     def bilinear(self, x: T) -> T:
@@ -141,10 +142,12 @@ class Drawing:
         number = 0
         while f"up.{number}.conv.weight" in self.tensors:
             weight = self._weight(f"up.{number}.conv")
-            if self.network.body == "turbo":
-                x = self.ops.conv(self.ops.bilinear(x), weight, None, 1, self.border)
+            if self.network.body == "classic":
+                x = self.ops.conv_of_doubled(x, weight, self.border, "nearest")
+            elif self.border == "reflection":
+                x = self.ops.conv_of_doubled(x, weight, "edge", "bilinear")
             else:
-                x = self.ops.conv_of_doubled(x, weight, self.border)
+                x = self.ops.conv(self.ops.bilinear(x), weight, None, 1, self.border)
             x = self._norm(f"up.{number}", x)
             number += 1
         return x
@@ -210,20 +213,33 @@ def parameter_shapes(network: NetworkConfig) -> dict[str, tuple[int, ...]]:
     return shapes | ({"skip.gain": (network.styles, 3)} if network.skip else {})
 
 
-def folded(weight: Floats) -> Floats:
-    """The transposed convolution (I, O, 4, 4) of stride 2 that is nearest ×2 followed by the convolution (O, I, 3, 3).
+def folded(weight: Floats, how: Doubling) -> Floats:
+    """The transposed convolution (I, O, k, k) of stride 2 that is ×2 followed by the convolution (O, I, 3, 3).
 
-    A pixel of the enlarged picture sees three rows of it, which are two of the small one: 4 products instead of 9.
-    In the terms of the transposed convolution, each pixel of the small picture is laid down as a square of 2×2, each
-    of which lays down the mirrored 3×3 kernel: their sum is 4×4. It begins one row before the square, so the output
-    is cropped by one row on each side; where the border is mirrored, the small picture's last row is repeated.
+    After nearest ×2 a pixel of the enlarged picture sees three rows of it, which are two of the small one: 4 products
+    instead of 9. In the terms of the transposed convolution, each pixel of the small picture is laid down as a square,
+    each pixel of which lays down the mirrored 3×3 kernel: their sum is 4×4 after nearest ×2 and 6×6 after bilinear ×2.
+    The small picture is given one more row on each side, so :func:`folded_crop` rows of the output are too many; where
+    the border is mirrored after nearest ×2, that row is the small picture's last.
     """
-    mirrored = weight[:, :, ::-1, ::-1]
-    kernel = np.zeros((*weight.shape[:2], 4, 4), np.float32)
-    for row in range(2):
-        for column in range(2):
-            kernel[:, :, row : row + 3, column : column + 3] += mirrored
+    mirrored, share = weight[:, :, ::-1, ::-1], LAID_DOWN[how]
+    side = len(share) + 2
+    kernel = np.zeros((*weight.shape[:2], side, side), np.float32)
+    for row, column in np.ndindex(len(share), len(share)):
+        kernel[:, :, row : row + 3, column : column + 3] += share[row] * share[column] * mirrored
     return np.ascontiguousarray(kernel.swapaxes(0, 1))
+
+
+def folded_crop(how: Doubling) -> int:
+    """Rows to cut off each side of the transposed convolution of a picture with one more row on each side."""
+    return 2 + len(LAID_DOWN[how]) // 2
+
+
+LAID_DOWN: dict[Doubling, Floats] = {
+    "nearest": np.array([1, 1], np.float32),
+    "bilinear": np.array([0.25, 0.75, 0.75, 0.25], np.float32),
+}
+"""How much of a pixel is in each of those that it becomes along a side of the enlarged picture."""
 
 
 def folded_border(border: Border) -> Border:

@@ -9,7 +9,7 @@ import onnx
 from numpy.typing import ArrayLike
 from onnx import helper, numpy_helper
 
-from impasto.stylizing.graph import Border, folded, folded_border
+from impasto.stylizing.graph import Border, Doubling, folded, folded_border, folded_crop
 from impasto.stylizing.samples import Floats
 
 OPSET = 21
@@ -40,10 +40,11 @@ class OnnxOps:
         parts = [x, self.constant(weight), *([] if bias is None else [self.constant(bias)])]
         return self.node("Conv", parts, strides=[stride] * 2, pads=[pad] * 4, kernel_shape=list(weight.shape[2:]))
 
-    def conv_of_doubled(self, x: str, weight: Floats, border: Border) -> str:
+    def conv_of_doubled(self, x: str, weight: Floats, border: Border, how: Doubling) -> str:
         x, pad = self._bordered(x, 1, folded_border(border))
         # A row of zeros that is not there needs no cropping.
-        return self.node("ConvTranspose", [x, self.constant(folded(weight))], strides=[2, 2], pads=[3 - 2 * pad] * 4)
+        crop = folded_crop(how) - 2 * pad
+        return self.node("ConvTranspose", [x, self.constant(folded(weight, how))], strides=[2, 2], pads=[crop] * 4)
 
     def bilinear(self, x: str) -> str:
         scales = self.constant(np.array([1, 1, 2, 2], np.float32))

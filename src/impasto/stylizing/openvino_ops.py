@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from openvino import Output, Type
 from openvino import opset15 as op
 
-from impasto.stylizing.graph import Border, folded, folded_border
+from impasto.stylizing.graph import Border, Doubling, folded, folded_border, folded_crop
 from impasto.stylizing.samples import Floats
 
 EPSILON = 1e-5
@@ -30,9 +30,9 @@ class OpenVinoOps:
         y = op.convolution(x, constant(weight), [stride] * 2, pads, pads, [1, 1])
         return y if bias is None else op.add(y, per_channel(bias))
 
-    def conv_of_doubled(self, x: Any, weight: Floats, border: Border) -> Any:
+    def conv_of_doubled(self, x: Any, weight: Floats, border: Border, how: Doubling) -> Any:
         x, (pad, _) = _bordered(x, 1, folded_border(border))
-        return conv_of_doubled(x, weight, [pad, pad])
+        return conv_of_doubled(x, weight, how, [pad, pad])
 
     def bilinear(self, x: Any) -> Any:
         return bilinear(x)
@@ -87,10 +87,10 @@ class OpenVinoOps:
         return op.slice(x, integers([0, 0]), _sizes(like), integers([1, 1]), integers(HEIGHT_AND_WIDTH))
 
 
-def conv_of_doubled(x: Any, weight: Floats, zeros: list[int]) -> Any:
+def conv_of_doubled(x: Any, weight: Floats, how: Doubling, zeros: list[int]) -> Any:
     """The folded convolution; `zeros` of its border, above and beside, are not in `x`."""
-    crop = [3 - 2 * missing for missing in zeros]  # a row of zeros that is not there needs no cropping
-    kernel = constant(folded(weight))
+    crop = [folded_crop(how) - 2 * missing for missing in zeros]  # a row of zeros that is not there needs no cropping
+    kernel = constant(folded(weight, how))
     return op.convolution_backprop_data(
         x, kernel, [2, 2], pads_begin=crop, pads_end=crop, dilations=[1, 1], auto_pad="explicit"
     )

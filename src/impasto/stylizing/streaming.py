@@ -20,7 +20,7 @@ from openvino import opset15 as op
 
 from impasto.config import Precision
 from impasto.files.style_file import Style
-from impasto.stylizing.graph import Border, draw, folded_border
+from impasto.stylizing.graph import Border, Doubling, draw, folded_border
 from impasto.stylizing.mapping import in_order
 from impasto.stylizing.openvino_backend import compiled
 from impasto.stylizing.openvino_ops import EPSILON, PAD_MODES, bilinear, constant, conv_of_doubled, integers
@@ -291,12 +291,12 @@ class StreamOps:
         model = Model(drawn, weight.shape[1], self.precision)
         return Convolved(x, weight.shape[0], x.height // stride, x.width // stride, model, border, reach)
 
-    def conv_of_doubled(self, x: Rows, weight: Floats, border: Border) -> Rows:
+    def conv_of_doubled(self, x: Rows, weight: Floats, border: Border, how: Doubling) -> Rows:
         border = folded_border(border)
 
         def drawn(rows: Any) -> Any:
             rows, pad = _beside(rows, 1, border)
-            return conv_of_doubled(rows, weight, [0, pad])
+            return conv_of_doubled(rows, weight, how, [0, pad])
 
         model = Model(drawn, weight.shape[1], self.precision)
         return Convolved(x, weight.shape[0], 2 * x.height, 2 * x.width, model, border, _reach_of_doubled)
