@@ -431,3 +431,31 @@ def test_what_needs_more_names_the_extra(
 ) -> None:
     done = without_torch(*(part.format(picture=picture) for part in command))
     refused(done, package, f"pip install 'impasto[{extra}]'")
+
+
+# --- What a shell and a system do ---
+
+
+def test_results_of_before_are_no_photos(impasto: Command, trained: Path, tmp_path: Path) -> None:
+    photo(1).save(tmp_path / "a.jpg")
+    photo(2).save(tmp_path / "b.jpg")
+    for _ in range(2):
+        done = impasto("stylize", ".", "--style", trained, "--resume", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert made(tmp_path) == ["a.jpg", "b.jpg", "painted/a.jpg", "painted/b.jpg"]
+
+
+def test_an_empty_name_is_not_the_current_folder(impasto: Command, picture: Path, refused: Refused) -> None:
+    refused(impasto("stylize", "", cwd=picture.parent), "empty name")
+    assert made(picture.parent) == [picture.name]
+
+
+def test_a_broken_package_is_passed_over_and_doctor_says_so(impasto: Command, picture: Path, tmp_path: Path) -> None:
+    (tmp_path / "fake" / "openvino").mkdir(parents=True)
+    (tmp_path / "fake" / "openvino" / "__init__.py").write_text("raise ImportError('libtbb.so.12: cannot open')")
+    doctor = impasto("doctor", "--json", PYTHONPATH=str(tmp_path / "fake"))
+    assert doctor.returncode == 0, doctor.stderr
+    assert "libtbb" in doctor.stdout
+    done = impasto("stylize", picture, "--out", tmp_path / "o.png", PYTHONPATH=str(tmp_path / "fake"))
+    assert done.returncode == 0, done.stderr
+    assert pixels_of(tmp_path / "o.png").shape == pixels_of(picture).shape

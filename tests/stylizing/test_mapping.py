@@ -157,3 +157,13 @@ def test_a_batch_is_what_each_would_have_been() -> None:
     photos = [planes_of(np.asarray(photo(number, 20, 16))[None]) for number in range(7)]
     for ours, one in zip(in_order(photos, lambda p: batching(p, mix), workers=7), photos, strict=True):
         np.testing.assert_allclose(ours, plain(one, mix), atol=1e-5)
+
+
+def test_many_share_the_memory_and_one_path_is_one_photo(stylizer: Stylizer, folder: Path) -> None:
+    stylizer.max_memory = 900_000_000
+    shared = stylizer.for_many()
+    assert shared.max_memory is not None
+    assert shared.max_memory <= 450_000_000
+    assert [result.path.name for result in stylizer.map(str(folder / "1.png"))] == ["1.png"]
+    with pytest.raises(ImpastoError, match="has no style 'nix'"):
+        stylizer.map([], mask=np.ones((2, 2)), outside="nix")

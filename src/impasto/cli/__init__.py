@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 import sys
 import warnings
 from typing import Any
@@ -32,6 +33,8 @@ EXTRAS = {
     **dict.fromkeys(("torch", "lightning_fabric", "matplotlib", "skimage", "tomli_w", "h5py"), "train"),
     **dict.fromkeys(("onnx", "onnxruntime"), "onnx"),
     "pyvips": "huge",
+    "pyarrow": "cluster",
+    "fsspec": "cluster",
     "ray": "cluster",
     "tensorboard": "tensorboard",
 }
@@ -56,6 +59,7 @@ for name, text in COMMANDS.items():
 def main() -> None:
     """Runs the command line; exit codes: 0 done, 2 bad input, 130 stopped by Ctrl-C."""
     warnings.showwarning = show_warning
+    signal.signal(signal.SIGTERM, _terminated)  # so that temporary files go
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names may be anything
@@ -74,6 +78,10 @@ def main() -> None:
         fail(f"this command needs {extra[0]}, which is not installed: pip install 'impasto[{extra[1]}]'", 2)
     except KeyboardInterrupt as error:
         fail(str(error) or "stopped", 130)
+
+
+def _terminated(*_: object) -> None:
+    raise KeyboardInterrupt("stopped by the system")
 
 
 def missing_extra(error: BaseException | None) -> tuple[str, str] | None:

@@ -25,7 +25,7 @@ def bench(
     device: Device = "auto",
     batch: int = 1,
     seconds: float = 3.0,
-    plain: bool = True,
+    plain: Annotated[bool, Parameter(negative="--no-plain")] = True,
 ) -> None:
     """Measure frames a second and memory on this machine; prints a Markdown table to paste.
 
@@ -80,8 +80,8 @@ def bench(
 def parsed_size(text: str) -> tuple[int, int]:
     """(width, height) of 1280x720. Raises ImpastoError for anything else."""
     found = re.fullmatch(r"(\d{1,5})[x×](\d{1,5})", text.strip().lower())
-    if found is None or not all(1 <= int(side) <= 20_000 for side in found.groups()):
-        raise ImpastoError(f"--sizes has {text!r}; write width and height such as 1280x720")
+    if found is None or not all(16 <= int(side) <= 20_000 for side in found.groups()):
+        raise ImpastoError(f"--sizes has {text!r}; write width and height, 16 to 20000, such as 1280x720")
     return int(found[1]), int(found[2])
 
 

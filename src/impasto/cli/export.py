@@ -42,8 +42,8 @@ def export(
     overwrite
         Replace files that exist.
     """
-    if mix_input and (mix is not None or strength != 1):
-        raise ImpastoError("--mix-input leaves the mix and the strength to whoever runs the model; leave them out")
+    if mix_input and (mix is not None or which is not None or strength != 1):
+        raise ImpastoError("--mix-input leaves the mix and the strength to whoever runs the model; leave yours out")
     stylizer, chosen = chosen_style(style, which, mix, None, workflows.Engine())
     options = workflows.ExportOptions(chosen.inside, strength, mix_input)
     name = Path(style).stem if style is not None else "mix"

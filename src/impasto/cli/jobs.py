@@ -16,6 +16,8 @@ Jobs = list[tuple[str, str]]
 
 def local_jobs(photos: tuple[str, ...], out: str | None, label: str) -> Jobs:
     """Of files and folders on this machine."""
+    if not all(photos):
+        raise ImpastoError("one of the photos has an empty name; was a variable of the shell not set?")
     for given in (*photos, out or ""):
         if remote.is_uri(given):
             raise ImpastoError(
@@ -33,6 +35,9 @@ def local_jobs(photos: tuple[str, ...], out: str | None, label: str) -> Jobs:
     to_file = target.suffix.lower() in images.FORMATS and not target.is_dir()
     if to_file and (len(found) > 1 or roots[0].is_dir()):
         raise ImpastoError(f"--out {target} is one file, and there are {len(found)} photos; name a folder")
+    if not to_file:  # results of before are no photos
+        own = target.absolute()
+        found = [photo for photo in found if photo in roots or not photo.absolute().is_relative_to(own)]
     targets = [target] if to_file else workflows.targets_in(target, found, roots)
     return [(str(photo), str(path)) for photo, path in zip(found, targets, strict=True)]
 

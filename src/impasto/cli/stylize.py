@@ -158,6 +158,7 @@ UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "m
 def parsed_size(text: str) -> int:
     """Bytes in a text such as 2GB, 1.5 GiB or 800M. Raises ImpastoError for anything else."""
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*?)b?\s*", text.lower())
-    if found is None or found[2] not in UNITS or (size := int(float(found[1]) * UNITS[found[2]])) < 1:
+    size = 0.0 if found is None else float(found[1]) * UNITS.get(found[2], 0)
+    if not 1 <= size < float("inf"):
         raise ImpastoError(f"--max-memory is {text!r}; write a size such as 2GB or 800MB")
-    return size
+    return int(size)

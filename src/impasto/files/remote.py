@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import quote
 
 from impasto.errors import ImpastoError
 from impasto.files.images.formats import FORMATS
+
+PLAIN = "/:@?=&+,;$!*'()[]~"
+"""Characters of an address that stay; ? leads in options such as ?region=."""
 
 
 def is_uri(path: str) -> bool:
@@ -77,7 +81,8 @@ def opened(uri: str) -> tuple[Any, str]:
     from pyarrow.fs import FileSystem, FSSpecHandler, PyFileSystem
 
     try:
-        filesystem, path = FileSystem.from_uri(uri)
+        # Names are taken as they are, so what means something in an address is written out.
+        filesystem, path = FileSystem.from_uri(quote(uri, safe=PLAIN))
     except ArrowInvalid:
         import fsspec
 

@@ -105,7 +105,7 @@ def load(path: str | os.PathLike[str]) -> Style:
         probe_photo, probe_stylized = tensors.pop(PROBE_PHOTO), tensors.pop(PROBE_STYLIZED)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _broken(file, f"its header is incomplete ({error})") from error
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+    if not isinstance(names, list) or not all(isinstance(name, str) and name.isprintable() for name in names):
         raise _broken(file, f"its style names are {names!r}")
     if not isinstance(provenance, dict) or not isinstance(provenance.get("options", {}), dict):
         raise _broken(file, "its provenance is no table")

@@ -86,16 +86,25 @@ def make_backend(
         raise ImpastoError(f"no backend can run here: {'; '.join(f'{one.title}: {one.why}' for one in wanted)}")
     off: list[str] = []
     for choice in usable:
-        made = build(style, choice)
         try:
+            made = build(style, choice)
             check(made, style, choice.precision)
+        except ProbeError:
+            raise
         except OffError as error:
             off.append(str(error))
+            continue
+        except Exception as error:  # whatever a broken installation raises
+            off.append(f"the {choice.backend} backend cannot be used ({_first_line(error)})")
             continue
         for passed_over in off:
             warnings.warn(f"{passed_over}; taking {choice.title} instead", BackendWarning, stacklevel=2)
         return made if choice.device == "cpu" else _batching(made)
     raise ImpastoError(f"{off[0]}; the file's weights were changed, or this machine computes wrongly")
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def choices(device: Device = "auto", backend: BackendName = "auto", precision: Precision = "auto") -> list[Choice]:
@@ -123,10 +132,14 @@ def _openvino_choices(device: Device) -> list[Choice]:
         return []
     if missing := _missing("openvino"):
         return [Choice("openvino", "float32", "cpu", missing, available=False)]
-    from impasto.stylizing.openvino_backend import has_bf16
+    try:
+        from impasto.stylizing.openvino_backend import has_bf16
 
+        bf16 = has_bf16()
+    except Exception as error:  # whatever a broken installation raises
+        return [Choice("openvino", "float32", "cpu", f"cannot be used ({_first_line(error)})", available=False)]
     plain = Choice("openvino", "float32", "cpu", "the fastest in float32 on a CPU")
-    if not has_bf16():
+    if not bf16:
         return [plain]
     return [replace(plain, precision="bf16", why="this CPU multiplies bfloat16 in hardware"), plain]
 
@@ -222,6 +235,10 @@ class OffError(ImpastoError):
     """A backend gives another answer than the style file."""
 
 
+class ProbeError(ImpastoError):
+    """The style file's own answer makes no sense."""
+
+
 def check(backend: Backend, style: Style, precision: Precision = "float32") -> float:
     """Compares the backend with the float32 answer in the style file; returns the PSNR in decibels.
 
@@ -232,7 +249,7 @@ def check(backend: Backend, style: Style, precision: Precision = "float32") -> f
     mix = np.eye(style.network.styles, dtype=np.float32)[0]
     answer = backend(photo, mix)
     if answer.shape != style.probe_stylized.shape:
-        raise ImpastoError("the style file's probe has another size than its answer; copy or train the style again")
+        raise ProbeError("the style file's probe has another size than its answer; copy or train the style again")
     difference = np.abs(answer - style.probe_stylized).astype(np.float64)
     worst, mean_square = float(difference.max()), float((difference**2).mean())
     psnr = float("inf") if mean_square == 0 else -10 * float(np.log10(mean_square))

@@ -26,8 +26,8 @@ from impasto.stylizing.samples import Floats
 
 MOST_STREAMS = 4
 KEPT_MODELS = 6
-KEPT_PIXELS = 8_000_000
-"""Compiled models are kept for so many kinds of call and, since each holds its planes, pixels of all together."""
+KEPT_BYTES = 1_000_000_000
+"""Compiled models are kept for so many kinds of call and, since each holds its planes, so much memory."""
 CACHED_FILES = 64
 """Compiled models on disk, of some hundred kilobytes to a few megabytes each."""
 BYTES_PER_CHANNEL = {"classic": 12, "turbo": 3}
@@ -87,6 +87,7 @@ class OpenVinoBackend:
         self.style = replace(style, tensors={name: value.copy() for name, value in style.tensors.items()})
         self.precision = precision
         self.streams = streams
+        self.kept_bytes = KEPT_BYTES
         self._models: OrderedDict[tuple[Any, ...], SimpleQueue[Any]] = OrderedDict()
         self._last: tuple[Any, ...] | None = None
         self._lock = threading.Lock()
@@ -117,11 +118,13 @@ class OpenVinoBackend:
             for request in compiled(self.model(mix, as_pixels, size), self.precision, self.streams):
                 self._models[key].put(request)
         self._models.move_to_end(key)
-        while len(self._models) > 1 and (
-            len(self._models) > KEPT_MODELS or sum(abs(one[2] * one[3] * one[4]) for one in self._models) > KEPT_PIXELS
-        ):
+        while len(self._models) > 1 and (len(self._models) > KEPT_MODELS or self._kept() > self.kept_bytes):
             self._models.popitem(last=False)
         return self._models[key]
+
+    def _kept(self) -> int:
+        """Bytes that the compiled models of one size hold."""
+        return sum(batch * self.working_memory(*size) for _, _, batch, *size in self._models if batch > 0)
 
     def for_many(self) -> OpenVinoBackend:
         """For many photos one after the other: several at a time, so that reading and writing slow down but one."""

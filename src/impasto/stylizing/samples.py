@@ -69,6 +69,7 @@ def resize_rows(source: RowSource, target: RowTarget, height: int, width: int, s
     rows = source.shape[0]
     scale = rows / height
     margin = int(LANCZOS_REACH * max(1.0, scale)) + 2
+    strip = max(1, min(strip, int(4 * strip / scale)))  # of a much larger picture, as few rows as that
     for top in range(0, height, strip):
         bottom = min(height, top + strip)
         first, last = max(0, int(top * scale) - margin), min(rows, int(bottom * scale) + 1 + margin)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -18,7 +19,7 @@ from impasto.stylizing.arrange import resized
 from impasto.stylizing.backends import Backend
 from impasto.stylizing.finish import Finish
 from impasto.stylizing.manner import Manner, WhichStyle, working_size
-from impasto.stylizing.mapping import Repainted, repainted
+from impasto.stylizing.mapping import WORKERS, Repainted, repainted
 from impasto.stylizing.samples import Floats, RowSource, RowTarget, Samples, planes_of, resized_samples, samples_of
 from impasto.stylizing.strip_plan import least_memory, make_plan
 
@@ -26,6 +27,8 @@ Photo = TypeVar("Photo")
 
 COPIES = 4
 """Of a photo, and of what the network works on, that are in memory around the network's own planes."""
+LIMIT_FILES = ("memory.max", "memory.current")
+UNLIMITED = 1 << 60
 SHARE_OF_FREE = 0.8
 """Of the free memory that a repainting may take where nothing else is said."""
 
@@ -46,6 +49,8 @@ class Stylizer:
         self.backend = backend
         self.own = own
         self.max_memory = max_memory
+        if max_memory is not None and hasattr(backend, "kept_bytes"):
+            backend.kept_bytes = min(backend.kept_bytes, max_memory // 4)
         self.on_progress: Callable[[float], None] | None = None
         """Gets the share that is done, 0 to 1, of a photo that is painted strip by strip."""
 
@@ -72,11 +77,11 @@ class Stylizer:
         return self.repaint(photo, Manner(style, **manner))
 
     def for_many(self) -> Stylizer:
-        """The same, ready for several threads at a time."""
-        prepare = getattr(self.backend, "for_many", None)
-        if prepare is None:
-            return self
-        return Stylizer(self.style, prepare(), self.own, max_memory=self.max_memory)
+        """The same, ready for several threads at a time, which share its memory."""
+        prepare = getattr(self.backend, "for_many", lambda: self.backend)
+        allowed = self.allowed_memory() / WORKERS
+        share = None if allowed == float("inf") else int(allowed)
+        return Stylizer(self.style, prepare(), self.own, max_memory=share)
 
     def weights(self, style: WhichStyle = None, strength: float = 1.0) -> Floats:
         """How the network's styles are mixed for `style` at that strength, (styles,), the identity's row included.
@@ -120,8 +125,10 @@ class Stylizer:
         Raises:
             ImpastoError: an unknown style, or an option out of range.
         """
-        self._mix(style)
         asked, many = Manner(style, **manner), self.for_many()
+        for wanted in (asked.style, asked.outside):
+            self._mix(wanted)
+        paths = [paths] if isinstance(paths, str | os.PathLike) else paths
 
         def repaint(picture: Picture) -> Picture:
             picture = picture if size is None else resized(picture, size)
@@ -239,7 +246,7 @@ class Stylizer:
         """Raises ImpastoError when a photo of this size does not fit even if the network works in strips."""
         needed, memory = self.needed_memory(height, width, stroke=stroke, item=item), self.allowed_memory()
         if needed > memory:
-            side = int(max(height, width) * (memory / needed) ** 0.5)
+            side = max(100, int(max(height, width) * (memory / needed) ** 0.5))
             raise ImpastoError(
                 f"a photo of {width}×{height} pixels needs about {needed / 1e9:.1f} GB, and {memory / 1e9:.1f} GB "
                 f"may be used; make it smaller, with --size {side // 100 * 100} or less, or raise --max-memory"
@@ -279,10 +286,19 @@ def free_memory() -> int | None:
         with open("/proc/meminfo", encoding="ascii") as file:  # noqa: PTH123
             for line in file:
                 if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
+                    return min(int(line.split()[1]) * 1024, _left_in_container())
     except OSError:
         pass
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
     except (AttributeError, OSError, ValueError):
         return None
+
+
+def _left_in_container() -> int:
+    """Bytes that a container may still take, a huge number where nothing limits it (control groups, version 2)."""
+    try:
+        limit, used = (Path("/sys/fs/cgroup", name).read_text(encoding="ascii") for name in LIMIT_FILES)
+        return max(0, int(limit) - int(used)) if limit.strip() != "max" else UNLIMITED
+    except (OSError, ValueError):
+        return UNLIMITED

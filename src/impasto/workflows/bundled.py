@@ -89,6 +89,7 @@ def load(style: AnyPath | Mapping[str, float], engine: Engine | None = None, **o
             raise ImpastoError("a mix of styles needs at least one")
         stylizer, rows = load_several(list(style), engine)
         stylizer.own = {rows[name]: weight for name, weight in style.items()}
+        stylizer.weights()  # says what is wrong with them
         return stylizer
     path, row = find_style(style)
     loaded = gallery.load(path)

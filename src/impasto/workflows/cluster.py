@@ -68,7 +68,7 @@ class Worker:
                 there = Path(folder) / f"painted{PurePosixPath(target).suffix}"
                 stylize_image(self.stylizer, here, there, self.options)
                 _write(target, there.read_bytes())
-        except ImpastoError as error:
+        except (ImpastoError, OSError) as error:
             return str(error) if photo in str(error) else f"{photo}: {error}"
         return ""
 
@@ -122,6 +122,8 @@ def stylize_on_cluster(
         ImpastoError: Ray is not installed, or there is no cluster at that address.
     """
     options, engine, cluster = options or StylizeOptions(), engine or Engine(), cluster or Cluster()
+    if cluster.workers < 0 or cluster.cpus < 1:
+        raise ImpastoError(f"--workers is {cluster.workers}; it must be a number from 1 on, or 0 for as many as fit")
     ray = _started(cluster)
     on_gpu = engine.device in ("cuda", "mps")
     cpus = min(cluster.cpus, int(ray.cluster_resources().get("CPU", 1)))

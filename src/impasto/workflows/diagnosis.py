@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -162,7 +163,12 @@ def _apart(timed: Callable[..., Timing], *arguments: object) -> Timing:
     """In a process of its own, so that the memory is that of one network."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(timed, *arguments).result()
+        try:
+            return pool.submit(timed, *arguments).result()
+        except BrokenProcessPool as error:
+            raise ImpastoError(
+                "the process that was measured was killed, probably for its memory; take smaller --sizes or --batch"
+            ) from error
 
 
 def _time_style(

@@ -53,12 +53,15 @@ def export(
         raise ImpastoError("export to what? Name a file with --onnx, or a folder with --openvino")
     mix = None if options.mix_input else _mix(stylizer, options)
     facts = _facts(stylizer.style, mix)
+    if onnx is not None and Path(onnx).suffix != ONNX_SUFFIX:
+        raise ImpastoError(f"--onnx is {onnx}; name a file that ends with {ONNX_SUFFIX}")
+    ir = [] if openvino is None else [Path(openvino) / f"{name}{suffix}" for suffix in (".xml", ".bin")]
+    for target in [*ir, *([] if onnx is None else [Path(onnx)])]:
+        if target.exists() and not overwrite:
+            raise ImpastoError(f"will not overwrite {target}: it exists already; name another, or add --overwrite")
     written = []
     if onnx is not None:
         target = Path(onnx)
-        if target.suffix != ONNX_SUFFIX:
-            raise ImpastoError(f"--onnx is {target}; name a file that ends with {ONNX_SUFFIX}")
-        _check_new(target, overwrite)
         if importlib.util.find_spec("onnx") is None:
             raise ImpastoError("writing ONNX needs a package that is not here: pip install 'impasto[onnx]'")
         from impasto.stylizing.onnx_export import onnx_bytes, onnx_model
@@ -66,12 +69,9 @@ def export(
         atomic.write_bytes(target, onnx_bytes(onnx_model(stylizer.style, mix, facts)))
         written.append(target)
     if openvino is not None:
-        folder = Path(openvino)
-        for suffix in (".xml", ".bin"):
-            _check_new(folder / f"{name}{suffix}", overwrite)
         from impasto.stylizing.openvino_export import openvino_model, save
 
-        written.append(save(openvino_model(stylizer.style, mix, facts), folder, name))
+        written.append(save(openvino_model(stylizer.style, mix, facts), Path(openvino), name))
     return written
 
 
@@ -94,8 +94,3 @@ def _facts(style: Style, mix: Floats | None) -> dict[str, str]:
         "mix": json.dumps(weights, ensure_ascii=False),
         "provenance": json.dumps(dict(style.provenance), sort_keys=True, ensure_ascii=False),
     }
-
-
-def _check_new(target: Path, overwrite: bool) -> None:
-    if target.exists() and not overwrite:
-        raise ImpastoError(f"will not overwrite {target}: it exists already; name another, or add --overwrite")

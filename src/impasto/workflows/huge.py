@@ -19,6 +19,8 @@ from impasto.stylizing.stylizer import Stylizer
 if TYPE_CHECKING:
     from impasto.workflows.repainting import StylizeOptions
 
+MASK_BYTES = 8
+"""For each pixel of a mask, which is in memory as a whole."""
 DEEP = (".png", ".tif", ".tiff")
 """What may hold 16 bits a sample."""
 SHARE_OF_STRIPS = 0.7
@@ -60,7 +62,7 @@ def stylize(stylizer: Stylizer, photo: Path, target: Path, options: StylizeOptio
     if options.size is not None:
         width, height = resized_size(width, height, options.size)
     manner = options.manner
-    _require_disk(photo, opened, height, width, manner)
+    _require_room(photo, opened, height, width, manner, stylizer.allowed_memory())
     with ExitStack() as files:
 
         def kept(picture: strips.RawPicture) -> strips.RawPicture:
@@ -91,10 +93,17 @@ def stylize(stylizer: Stylizer, photo: Path, target: Path, options: StylizeOptio
         strips.write_strips(target, result, alpha, opened, quality=options.quality)
 
 
-def _require_disk(photo: Path, opened: strips.StripPhoto, height: int, width: int, manner: Manner) -> None:
-    """Raises ImpastoError where the temporary files would not find room."""
+def _require_room(
+    photo: Path, opened: strips.StripPhoto, height: int, width: int, manner: Manner, memory: float
+) -> None:
+    """Raises ImpastoError where the temporary files, or a mask, would not find room."""
     working, folder = working_size(height, width, stroke=manner.stroke), Path(tempfile.gettempdir())
     pixels = opened.width * opened.height + 4 * width * height + 2 * working[0] * working[1]
+    if manner.mask is not None and MASK_BYTES * width * height > memory:
+        raise ImpastoError(
+            f"a mask for {photo} takes {MASK_BYTES * width * height / 1e9:.1f} GB, and {memory / 1e9:.1f} GB may be "
+            "used; raise --max-memory, or make the picture smaller with --size"
+        )
     needed, free = 3 * opened.kind.itemsize * pixels, shutil.disk_usage(folder).free
     if needed > free:
         raise ImpastoError(

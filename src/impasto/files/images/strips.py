@@ -42,7 +42,11 @@ class RawPicture:
         handle, name = tempfile.mkstemp(prefix="impasto-", suffix=".raw")
         self.path = Path(name)
         self._file = os.fdopen(handle, "r+b")
-        self._file.truncate(shape[0] * self._row_bytes)
+        try:
+            self._file.truncate(shape[0] * self._row_bytes)
+        except BaseException:
+            self.close()
+            raise
 
     def __getitem__(self, rows: slice) -> NDArray[Any]:
         start, stop, _ = rows.indices(self.shape[0])
