@@ -325,7 +325,7 @@ def test_ctrl_c_leaves_whole_files_and_resume_goes_on(trained: Path, tmp_path: P
             time.sleep(0.02)
         running.send_signal(signal.SIGINT)
         _, errors = running.communicate(timeout=60)
-    assert running.returncode == 130, errors
+    assert running.returncode == 130, (running.returncode, errors)
     assert "Traceback" not in errors
     written = list((tmp_path / "out").iterdir())
     assert 0 < len(written) < 300

@@ -257,7 +257,9 @@ def test_an_impossible_network_is_refused(network: object, rewrite: Rewrite) -> 
 
 
 @pytest.mark.parametrize(
-    "names", [None, 3, [], ["one"], ["one", "two", "three"], ["one", 2], [["one"], "two"], "ab"], ids=str
+    "names",
+    [None, 3, [], ["one"], ["one", "two", "three"], ["one", 2], [["one"], "two"], "ab", ["one", "\x1b[31m"]],
+    ids=str,
 )
 def test_impossible_names_are_refused(names: object, rewrite: Rewrite) -> None:
     with pytest.raises(ImpastoError):
