@@ -39,9 +39,9 @@ def words_in(svg: Path) -> list[str]:
 
 
 def test_svg_holds_the_words(tmp_path: Path) -> None:
-    found = inspected(tmp_path, blocks=3, names=("wave $x$ & <b>", "sta\x07rry"))
+    found = inspected(tmp_path, blocks=3, names=("wave $x$ & <b>", "sta]]>rry"))
     words = words_in(draw_graph(found, tmp_path / "net.svg"))
-    assert "wave $x$ & <b>, sta rry" in words
+    assert "wave $x$ & <b>, sta]]>rry" in words
     assert f"{found.parameters:,} parameters" in words
     assert any("2 styles" in text for text in words)
     blocks = [f"blocks.{number}.{part}" for number in range(3) for part in ("first", "second")]
