@@ -445,6 +445,16 @@ def test_results_of_before_are_no_photos(impasto: Command, trained: Path, tmp_pa
     assert made(tmp_path) == ["a.jpg", "b.jpg", "painted/a.jpg", "painted/b.jpg"]
 
 
+def test_photos_in_the_folder_of_the_results_are_photos_if_they_are_asked_for(
+    impasto: Command, trained: Path, tmp_path: Path, refused: Refused
+) -> None:
+    (tmp_path / "painted").mkdir()
+    photo(1).save(tmp_path / "painted" / "a.png")
+    before = (tmp_path / "painted" / "a.png").read_bytes()
+    refused(impasto("stylize", "painted", "--style", trained, cwd=tmp_path), "the photo itself")
+    assert (tmp_path / "painted" / "a.png").read_bytes() == before
+
+
 def test_an_empty_name_is_not_the_current_folder(impasto: Command, picture: Path, refused: Refused) -> None:
     refused(impasto("stylize", "", cwd=picture.parent), "empty name")
     assert made(picture.parent) == [picture.name]

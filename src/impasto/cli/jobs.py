@@ -35,18 +35,26 @@ def local_jobs(photos: tuple[str, ...], out: str | None, label: str) -> Jobs:
     to_file = target.suffix.lower() in images.FORMATS and not target.is_dir()
     if to_file and (len(found) > 1 or roots[0].is_dir()):
         raise ImpastoError(f"--out {target} is one file, and there are {len(found)} photos; name a folder")
-    if not to_file:  # results of before are no photos
-        own = target.absolute()
-        found = [photo for photo in found if photo in roots or not photo.absolute().is_relative_to(own)]
     targets = [target] if to_file else workflows.targets_in(target, found, roots)
-    return [(str(photo), str(path)) for photo, path in zip(found, targets, strict=True)]
+    jobs = [(str(photo), str(path)) for photo, path in zip(found, targets, strict=True)]
+    return jobs if to_file else _without_results(jobs, photos, target)
 
 
 def cluster_jobs(photos: tuple[str, ...], out: str | None) -> Jobs:
-    jobs = workflows.jobs_of(photos, USUAL_FOLDER if out is None else out)
+    """Of files, folders and addresses, for a cluster."""
+    folder = USUAL_FOLDER if out is None else out
+    jobs = workflows.jobs_of(photos, folder)
     if not jobs:
         raise ImpastoError(f"no photos in {', '.join(photos)}")
-    return jobs
+    return jobs if remote.is_uri(folder) else _without_results(jobs, photos, Path(folder))
+
+
+def _without_results(jobs: Jobs, photos: tuple[str, ...], folder: Path) -> Jobs:
+    """The jobs but for results of before, which are in `folder` and no photos; unless it is what was asked for."""
+    own = folder.absolute()
+    if any(not remote.is_uri(photo) and images.root_of(photo).absolute().is_relative_to(own) for photo in photos):
+        return jobs
+    return [job for job in jobs if remote.is_uri(job[0]) or not Path(job[0]).absolute().is_relative_to(own)]
 
 
 def left_of(jobs: Jobs, *, resume: bool, overwrite: bool) -> Jobs:

@@ -18,7 +18,7 @@ from impasto.files import images
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-WORKERS = min(4, (os.cpu_count() or 1) + 1)
+WORKERS = min(5, (os.cpu_count() or 1) + 1)
 """One more than the network keeps busy, so that it never waits for a file."""
 
 
