@@ -91,15 +91,17 @@ def make_backend(
         except ProbeError:
             raise
         except OffError as error:
-            off.append(str(error))
+            off.append(f"{error}; the file's weights were changed, or this machine computes wrongly")
             continue
         except Exception as error:  # whatever a broken installation raises
             off.append(f"the {choice.backend} backend cannot be used ({_first_line(error)})")
             continue
         for passed_over in off:
-            warnings.warn(f"{passed_over}; taking {choice.title} instead", BackendWarning, stacklevel=2)
+            warnings.warn(
+                f"{passed_over.partition(';')[0]}; taking {choice.title} instead", BackendWarning, stacklevel=2
+            )
         return made if choice.device == "cpu" else _batching(made)
-    raise ImpastoError(f"{off[0]}; the file's weights were changed, or this machine computes wrongly")
+    raise ImpastoError(off[0])
 
 
 def _first_line(error: BaseException) -> str:

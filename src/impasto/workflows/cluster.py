@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -140,11 +140,19 @@ def stylize_on_cluster(
         num_gpus=1 if on_gpu else 0,
     )
     begun, done = time.monotonic(), 0
-    for batch in painted.iter_batches(batch_size=None, batch_format="numpy"):
+    for batch in _explained(ray, painted.iter_batches(batch_size=None, batch_format="numpy")):
         for photo, target, error in zip(batch["photo"], batch["target"], batch["error"], strict=True):
             done += 1
             problem = ImpastoError(str(error)) if error else None
             yield Progress(done, len(jobs), str(photo), str(target), problem, time.monotonic() - begun)
+
+
+def _explained(ray: Any, batches: Iterable[Any]) -> Iterator[Any]:
+    """The batches; what goes wrong in the cluster itself is one line for the user."""
+    try:
+        yield from batches
+    except ray.exceptions.RayError as error:
+        raise ImpastoError(f"the cluster gave up: {str(error).strip().splitlines()[-1]}; --resume goes on") from error
 
 
 def _started(cluster: Cluster) -> Any:
