@@ -20,13 +20,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from impasto.config import TrainConfig
 from impasto.core.loss_network import LossNetwork
 from impasto.core.losses import gram_matrix
 from impasto.errors import ImpastoError
 from impasto.files import images
 from impasto.training.loss_weights import load_loss_network
-from impasto.training.photos import read_photo, to_float
+from impasto.training.pixels import square, to_float, to_tensor
 from impasto.training.synthetic import BLOCK, SyntheticPhotos
 
 LAYERS = ("conv1", "fire2", "fire3", "fire4", "fire5", "fire6", "fire8")
@@ -75,7 +74,7 @@ def read(folders: list[Path], count: int, size: int, seed: int) -> Tensor:
     for index in np.random.default_rng(seed).permutation(len(paths)):
         if len(found) < count:
             try:
-                found.append(read_photo(paths[index], TrainConfig(image_size=size)))
+                found.append(to_tensor(square(images.read_small(paths[index], at_least=size), size, "stretch")))
             except ImpastoError as error:
                 print(f"left out: {error}")
     return torch.stack(found)

@@ -31,7 +31,10 @@ from impasto.core.losses import Look, PerceptualLoss, look_scales
 from impasto.core.transformer import TransformerNet
 from impasto.evaluation.plain import plain_network
 from impasto.training import trainer
+from impasto.training.fabric import choose_precision, lay_out, make_fabric
 from impasto.training.loss_weights import load_loss_network
+from impasto.training.ranks import Ranks
+from impasto.training.state import TrainState
 
 STYLE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 
@@ -80,16 +83,16 @@ def recipe_step(recipe: str, photos: Tensor) -> Steps:
     photos = photos[: config.batch_size]
     own = config.loss.loss_network == "pocket"
     judge = load_loss_network("pocket") if own else loss_network.vgg(config.loss.loss_network)
-    fabric = trainer.make_fabric("cpu", trainer.choose_precision("auto", "cpu"))
-    network = trainer.lay_out(TransformerNet(config.network), fabric)
-    loss = trainer.lay_out(PerceptualLoss(judge, [photos[:1]], config.loss), fabric)
-    state = trainer.TrainState(network, config)
-    wrapped, optimizer = fabric.setup(network, state.optimizer)
+    ranks = Ranks(make_fabric("cpu", choose_precision("auto", "cpu")))
+    network = lay_out(TransformerNet(config.network), ranks.fabric)
+    loss = lay_out(PerceptualLoss(judge, [photos[:1]], config.loss), ranks.fabric)
+    state = TrainState(network, config)
+    wrapped, optimizer = ranks.fabric.setup(network, state.optimizer)
     looks = [Look(step) for step in range(len(look_scales(config.loss)))]
 
     def steps() -> None:
         for look in looks:
-            trainer.train_step(fabric, wrapped, optimizer, loss, photos, look, state)
+            trainer.train_step(ranks, wrapped, optimizer, loss, photos, look, state)
 
     return Steps(steps, len(looks), len(photos))
 

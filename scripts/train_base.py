@@ -32,10 +32,13 @@ from impasto.files import atomic, images, style_file
 from impasto.files.gallery import is_row
 from impasto.files.style_file import IDENTITY
 from impasto.training import trainer
+from impasto.training.fabric import choose_precision, lay_out, make_fabric
 from impasto.training.loss_weights import load_loss_network
-from impasto.training.photos import Photos, square, to_float, to_tensor, without_margin
+from impasto.training.photos import Photos
+from impasto.training.pixels import square, to_float, to_tensor, without_margin
+from impasto.training.ranks import Ranks
 from impasto.training.result import make_style
-from impasto.training.trainer import TrainState
+from impasto.training.state import TrainState
 from impasto.version import __version__
 
 ASSETS = Path(__file__).resolve().parents[1] / "src" / "impasto" / "assets"
@@ -185,10 +188,10 @@ def main() -> None:
     paintings = read_paintings(arguments.paintings, base)
     config = configured(base, len(paintings), max_minutes=arguments.minutes, max_iterations=arguments.steps)
     names = [*paintings, *([IDENTITY] if config.identity_weight else [])]
-    fabric = trainer.make_fabric("cpu", trainer.choose_precision("auto", "cpu"))
-    loss = trainer.lay_out(make_loss(base, list(paintings.values()), arguments.loss_weights), fabric)
+    fabric = make_fabric("cpu", choose_precision("auto", "cpu"))
+    loss = lay_out(make_loss(base, list(paintings.values()), arguments.loss_weights), fabric)
     torch.manual_seed(config.seed)
-    state = TrainState(trainer.lay_out(TransformerNet(config.network), fabric), config)
+    state = TrainState(lay_out(TransformerNet(config.network), fabric), config)
     photos = Photos.find(images.find([arguments.photos])[HELD_OUT:], config)
     checkpoint = arguments.runs / f"{arguments.base}.pt"
     if checkpoint.exists():
@@ -196,7 +199,7 @@ def main() -> None:
     else:
         begin(state, base, names)
     reported = time.monotonic()
-    for progress in trainer.train(fabric, state, loss, photos, config):
+    for progress in trainer.train(Ranks(fabric), state, loss, photos, config):
         if time.monotonic() - reported > REPORT_SECONDS:
             reported = time.monotonic()
             save_checkpoint(checkpoint, state)

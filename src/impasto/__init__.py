@@ -14,7 +14,7 @@ from impasto.version import __version__
 if TYPE_CHECKING:
     from impasto.errors import ImpastoError as ImpastoError
     from impasto.stylizing.stylizer import Stylizer as Stylizer
-    from impasto.training.run import TrainingStopped as TrainingStopped
+    from impasto.training.stopping import TrainingStopped as TrainingStopped
     from impasto.workflows import load as load
     from impasto.workflows import styles as styles
     from impasto.workflows import train as train
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "ImpastoError": "impasto.errors",
     "Stylizer": "impasto.stylizing.stylizer",
-    "TrainingStopped": "impasto.training.run",
+    "TrainingStopped": "impasto.training.stopping",
     "load": "impasto.workflows",
     "styles": "impasto.workflows",
     "train": "impasto.workflows",

@@ -176,6 +176,9 @@ class TrainConfig:
     identity_weight: float = doc(
         0.0, "Weight of the error with which a further row of the network gives photos back; above 0 there is one."
     )
+    temporal_weight: float = doc(
+        0.0, "Weight of the change of the result where a photo only moves or gets noise: keeps videos from flickering."
+    )
     image_size: int = doc(256, "Side of the square training photos in pixels.")
     start_size: int = doc(0, "Side of the pieces of them that a training begins with, growing in steps; 0: no growing.")
     style_size: int = doc(256, "Side of the style image in pixels; larger gives larger strokes.")
@@ -195,14 +198,25 @@ class TrainConfig:
     max_minutes: float = doc(0.0, "Stop after this many minutes of training; 0 for no limit.")
     plot_every: int = doc(10, "Redraw progress.png every so many steps.")
     checkpoint_minutes: float = doc(5.0, "Save a checkpoint every so many minutes.")
+    checkpoint_every: int = doc(0, "Save one every so many steps as well; 0: by time alone.")
+    devices: int = doc(1, "Train on so many devices of each computer, a process for each; they share every batch.")
+    nodes: int = doc(1, "Train on so many computers at once; see docs/many-devices.md.")
     network: NetworkConfig = field(default_factory=NetworkConfig)
     loss: LossConfig = field(default_factory=LossConfig)
 
     def __post_init__(self) -> None:
         _check_choices(self)
-        for name in ("batch_size", "plot_every"):
+        for name in ("batch_size", "plot_every", "devices", "nodes"):
             require(getattr(self, name) >= 1, f"{option_name(name)} is {getattr(self, name)}; it must be at least 1")
-        for name in ("epochs", "warm_up", "max_iterations", "max_minutes", "clip_gradients", "seed"):
+        for name in (
+            "epochs",
+            "warm_up",
+            "max_iterations",
+            "max_minutes",
+            "clip_gradients",
+            "seed",
+            "checkpoint_every",
+        ):
             require(getattr(self, name) >= 0, f"{option_name(name)} is {getattr(self, name)}; it must not be negative")
         require(
             bool(self.epochs or self.max_minutes or self.max_iterations),
@@ -218,10 +232,9 @@ class TrainConfig:
         self._check_look()
         if self.identity_weight and self.network.styles == 1:
             object.__setattr__(self, "network", replace(self.network, styles=2))
-        require(
-            0 <= self.identity_weight < float("inf"),
-            f"--identity-weight is {self.identity_weight}; it must be zero or positive",
-        )
+        for name in ("identity_weight", "temporal_weight"):
+            value = getattr(self, name)
+            require(0 <= value < float("inf"), f"{option_name(name)} is {value}; it must be zero or positive")
         require(
             self.learn == "all" or self.start == "gallery",
             "--learn rows needs a network that can paint already: add --start gallery",

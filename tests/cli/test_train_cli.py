@@ -87,13 +87,12 @@ def test_stopping_by_ctrl_c_and_resuming_ends_in_the_same_bits(
 def test_a_torn_checkpoint_falls_back_to_the_one_before(trained: Path, impasto: Command, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(trained.parent / "run", run)
-    job = json.loads((run / "job.json").read_text())
-    (run / "job.json").write_text(json.dumps({**job, "out": str(tmp_path / "out.safetensors")}))
     whole = (run / "checkpoint.pt").read_bytes()
     (run / "checkpoint-before.pt").write_bytes(whole)
     (run / "checkpoint.pt").write_bytes(whole[: len(whole) // 2])
-    done = impasto("train", "--resume", run, "--epochs", "3")
+    done = impasto("train", "--resume", run, "--epochs", "3", "--out", tmp_path / "out.safetensors")
     assert done.returncode == 0, done.stderr
+    assert "checkpoint.pt is damaged" in "".join(done.stdout.split("\n"))
     assert "going on from iteration 6" in done.stdout
     assert len(losses(run)) == 9
 
@@ -119,7 +118,7 @@ def test_broken_photos_are_left_out_and_named(
     assert "04.png" in done.stdout
     assert "05.png: 60000×60000" in done.stdout
     (run,) = (tmp_path / "runs").iterdir()
-    assert len(losses(run)) == 8  # 33 photos that can be read, batches of 4
+    assert len(losses(run)) == 9  # 36 files in batches of 4: others take the places of the broken ones
 
 
 def test_max_iterations_ends_early_and_several_folders_count_together(
@@ -189,15 +188,15 @@ def test_a_second_training_in_the_same_folder_is_refused(
 
 
 def test_resuming_with_other_loss_weights_is_refused(
-    trained: Path, impasto: Command, tmp_path: Path, refused: Refused
+    impasto: Command, painting: Path, photo_folder: Path, loss_weights: Path, tmp_path: Path, refused: Refused
 ) -> None:
-    run = tmp_path / "run"
-    shutil.copytree(trained.parent / "run", run)
-    job = json.loads((run / "job.json").read_text())
-    other = tmp_path / "other.safetensors"
-    other.write_bytes(Path(job["loss_weights"]).read_bytes() + b" ")
-    (run / "job.json").write_text(json.dumps({**job, "loss_weights": str(other)}))
-    refused(impasto("train", "--resume", run), "other weights", str(other))
+    run, weights = tmp_path / "run", tmp_path / "weights.safetensors"
+    shutil.copy(loss_weights, weights)
+    options = ("--loss-network", "squeezenet", "--max-iterations", "1", "--image-size", "32", "--style-size", "32")
+    where = ("--loss-weights", weights, "--run-dir", run, "--out", tmp_path / "a.safetensors")
+    assert impasto("train", painting, "--photos", photo_folder, *options, *where).returncode == 0
+    weights.write_bytes(weights.read_bytes() + b" ")
+    refused(impasto("train", "--resume", run, "--max-iterations", "2"), "other weights", str(weights))
 
 
 BAD = {

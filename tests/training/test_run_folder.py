@@ -12,9 +12,11 @@ import torch
 from impasto.config import NetworkConfig, TrainConfig
 from impasto.core.transformer import TransformerNet
 from impasto.errors import ImpastoError
+from impasto.files.collection import Collection
+from impasto.files.collection.folders import FolderPart, list_files
 from impasto.training.photos import Photos
-from impasto.training.run_folder import CHECKPOINTS, RunFolder, new_run_dir, next_preview, to_pixels
-from impasto.training.trainer import TrainState
+from impasto.training.run_folder import CHECKPOINTS, TOLD, RunFolder, new_run_dir, next_preview, to_pixels
+from impasto.training.state import TrainState
 
 CONFIG = TrainConfig(network=NetworkConfig(width=2, blocks=0), ema=0.9)
 
@@ -26,13 +28,14 @@ def state(iteration: int) -> TrainState:
     return made
 
 
-def photos() -> Photos:
-    return Photos([Path("a.jpg"), Path("b.jpg")], CONFIG)
+def photos(*names: str) -> Photos:
+    listing = list_files([Path(name) for name in names or ("a.jpg", "b.jpg")])
+    return Photos(Collection([FolderPart(listing)]), CONFIG)
 
 
 def loaded(folder: RunFolder) -> tuple[TrainState, Photos]:
     into, found = state(0), photos()
-    assert folder.load_checkpoint(into, found)
+    assert folder.load_checkpoint(into, found, print)
     return into, found
 
 
@@ -48,10 +51,8 @@ def test_previews_come_closer_together_at_first_and_never_twice() -> None:
 
 def test_a_checkpoint_gives_everything_back(tmp_path: Path) -> None:
     folder, saved, known = RunFolder(tmp_path), state(7), photos()
-    known.broken.update({"a.jpg": "broken", "gone.jpg": "broken too, and removed since"})
     folder.save_checkpoint(saved, known)
-    got, found = loaded(folder)
-    assert found.broken == {"a.jpg": "broken"}
+    got, _ = loaded(folder)
     assert (got.iteration, got.epoch, got.position, got.elapsed) == (7, 1, 12, 3.5)
     for ours, theirs in zip(got.parameters() + got.average, saved.parameters() + saved.average, strict=True):
         assert torch.equal(ours, theirs)
@@ -60,7 +61,7 @@ def test_a_checkpoint_gives_everything_back(tmp_path: Path) -> None:
 def test_other_photos_than_before_are_noticed(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     folder.save_checkpoint(state(1), photos())
-    assert not folder.load_checkpoint(state(0), Photos([Path("a.jpg"), Path("c.jpg")], CONFIG))
+    assert not folder.load_checkpoint(state(0), photos("a.jpg", "c.jpg"), print)
 
 
 def test_a_folder_that_is_not_empty_is_never_taken_for_a_run(tmp_path: Path) -> None:
@@ -80,7 +81,11 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path: Path, damage
     data = bytearray(newest.read_bytes())
     data[len(data) // 2] ^= 1
     newest.write_bytes({"truncated": data[: len(data) // 2], "flipped": data, "empty": b""}[damage])
-    assert loaded(folder)[0].iteration == 1
+    said: list[str] = []
+    assert folder.load_checkpoint(into := state(0), photos(), said.append)
+    assert into.iteration == 1
+    assert len(said) == 1
+    assert str(newest) in said[0]
     assert not newest.exists()  # else the next save would put it in the place of the whole one
     (tmp_path / CHECKPOINTS[1]).write_bytes(b"gone too")
     with pytest.raises(ImpastoError, match="damaged"):
@@ -88,12 +93,29 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path: Path, damage
 
 
 def test_losses_behind_the_checkpoint_and_a_torn_line_are_dropped(tmp_path: Path) -> None:
-    lines = [json.dumps({"iteration": i, "total_loss": 1.0}) for i in (1, 2, 3)]
+    said: list[str] = []
+    lines = [loss_line(i) for i in (1, 2, 3)]
     (tmp_path / "losses.jsonl").write_text("\n".join(lines) + '\n{"iteration": 4, "tot')
-    assert [entry["iteration"] for entry in RunFolder(tmp_path).cut_losses(2)] == [1, 2]
+    assert [entry["iteration"] for entry in RunFolder(tmp_path).cut_losses(2, said.append)] == [1, 2]
     assert (tmp_path / "losses.jsonl").read_text() == lines[0] + "\n" + lines[1] + "\n"
     (tmp_path / "losses.jsonl").write_text("\n".join(lines) + '\n{"iteration": 4, "tot')
-    assert len(RunFolder(tmp_path).cut_losses(10)) == 3
+    assert len(RunFolder(tmp_path).cut_losses(3, said.append)) == 3
+    assert not said
+
+
+def loss_line(iteration: int) -> str:
+    return json.dumps({name: float(iteration) for name in TOLD})
+
+
+def test_a_damaged_line_of_the_losses_costs_that_line_alone_and_is_told(tmp_path: Path) -> None:
+    lines = [loss_line(i) for i in range(1, 7)]
+    lines[1] = lines[1].replace("total", "t\x00tal")
+    lines[3] = lines[3].replace("4.0", "2.0")  # a second line of a step that is over
+    (tmp_path / "losses.jsonl").write_text("\n".join(lines))
+    said: list[str] = []
+    assert [entry["iteration"] for entry in RunFolder(tmp_path).cut_losses(6, said.append)] == [1, 3, 5, 6]
+    assert len(said) == 1
+    assert "2 damaged lines" in said[0]
 
 
 def test_pixels_are_rounded_and_clamped() -> None:

@@ -18,7 +18,7 @@ from impasto.files import assets, gallery, style_file
 from impasto.files.style_file import IDENTITY, Style
 from impasto.training.loss_weights import load_loss_network
 from impasto.training.start import START, fits, rows_from, trained_start
-from impasto.training.trainer import TrainState
+from impasto.training.state import TrainState
 
 QUICK = make_config(RECIPES["quick"])
 

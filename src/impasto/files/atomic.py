@@ -51,7 +51,13 @@ class _CheckedError(Exception):
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """Writes `data` to `path`, whole or not at all, on the disk when this returns."""
-    with replacing(path) as temporary, temporary.open("wb") as file:
+    with replacing(path) as temporary:
+        write_through(temporary, data)
+
+
+def write_through(path: Path, data: bytes) -> None:
+    """Writes `data`, which is on the disk when this returns."""
+    with path.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

@@ -13,7 +13,7 @@ from torch import Tensor
 from impasto.config import NetworkConfig
 from impasto.core.transformer import TransformerNet
 from impasto.files.style_file import Style
-from impasto.training.trainer import NotFiniteError
+from impasto.training.state import NotFiniteError
 
 PROBE = (40, 52)
 SMALL_PROBE = (16, 20)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import signal
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType, TracebackType
 from typing import Any
 
 import numpy as np
@@ -26,9 +23,12 @@ from impasto.files.download import Report
 from impasto.files.style_file import IDENTITY, Style
 from impasto.files.weights import locate
 from impasto.training import trainer
+from impasto.training.fabric import choose_precision, lay_out
 from impasto.training.figure import ProgressFigure
 from impasto.training.loss_weights import load_loss_network
-from impasto.training.photos import FEW_PHOTOS, Photos, to_float, to_tensor
+from impasto.training.photos import FEW_PHOTOS, Photos
+from impasto.training.pixels import to_float, to_tensor
+from impasto.training.ranks import Ranks
 from impasto.training.result import SMALL_PROBE, make_style
 from impasto.training.run_folder import (
     FIGURE,
@@ -40,7 +40,9 @@ from impasto.training.run_folder import (
     to_pixels,
 )
 from impasto.training.start import fits, trained_start
-from impasto.training.trainer import TrainProgress, TrainState
+from impasto.training.state import NotFiniteError, TrainState
+from impasto.training.stopping import StopRequest, TrainingStopped
+from impasto.training.trainer import TrainProgress
 from impasto.version import __version__
 
 PREVIEW_PHOTOS = 4
@@ -52,14 +54,10 @@ Listener = Callable[[TrainProgress], None]
 Announce = Callable[[str], None]
 
 
-class TrainingStopped(KeyboardInterrupt):
-    """The user stopped a training; it was saved first. The text says how to go on."""
-
-
 def settled(config: TrainConfig) -> TrainConfig:
     """The configuration with the device and precision that `auto` stands for on this machine."""
     device = choose_device(config.device)
-    return replace(config, device=device, precision=trainer.choose_precision(config.precision, device))
+    return replace(config, device=device, precision=choose_precision(config.precision, device))
 
 
 def with_weights(job: Job, network: str, on_download: Report | None, announce: Announce) -> Job:
@@ -94,18 +92,20 @@ class Run:
         job: Job,
         config: TrainConfig,
         painting: NDArray[np.uint8],
+        ranks: Ranks,
         announce: Announce,
         on_download: Report | None = None,
     ) -> None:
         """`painting` is the style image, uint8 (H, W, 3). Raises ImpastoError for bad photos, weights or layers."""
         self.config = config = settled(config)
+        self.ranks = ranks
         self.announce = announce
         if config.learn == "rows" and not fits(config):
             raise ImpastoError(
                 "there is no trained network of that shape whose rows could learn; take a --base "
                 f"({' or '.join(BASES)}) without options of the network, or --recipe quick"
             )
-        self.photos = Photos.find(job.photos, config)
+        self.photos = Photos.find(job.photos, config, ranks.share)
         if not job.photos:
             announce("no --photos: the program draws images to train on")
         elif self.photos.usable < FEW_PHOTOS:
@@ -117,16 +117,16 @@ class Run:
             config.loss.loss_normalization,
             announce=announce,
         )
-        self.fabric = trainer.make_fabric(config.device, config.precision)
         torch.manual_seed(config.seed)
         transformer = TransformerNet(config.network)
         try:
             loss = PerceptualLoss(network, [to_float(to_tensor(painting))[None]], config.loss)
         except ValueError as error:
             raise ImpastoError(str(error)) from error
-        self.loss = trainer.lay_out(loss, self.fabric)
-        self.state = TrainState(trainer.lay_out(transformer, self.fabric), config)
-        announce(f"training on {config.device} in {config.precision} with {self.photos.usable} photos")
+        self.loss = lay_out(loss, ranks.fabric)
+        self.state = TrainState(lay_out(transformer, ranks.fabric), config)
+        together = f", {ranks.size} processes together" if ranks.size > 1 else ""
+        announce(f"training on {config.device} in {config.precision} with {self.photos.usable:,} photos{together}")
 
     def go(self, folder: RunFolder, listener: Listener, *, live: bool = False, tensorboard: bool = False) -> Path:
         """Trains from the newest checkpoint in `folder`, or from the start, and writes the style file.
@@ -137,22 +137,25 @@ class Run:
                 training is running in the folder.
         """
         with folder.alone(), StopRequest() as stop:
-            same_photos = folder.load_checkpoint(self.state, self.photos)
+            same_photos = folder.load_checkpoint(self.state, self.photos, self.announce)
             if self.state.iteration:
                 self.announce(f"going on from iteration {self.state.iteration}")
             elif self.config.start != "random":
                 self._begin_as_trained()
             if not same_photos:
                 self.announce("the photos are not the same as before: from here on their order is another one")
-            figure = ProgressFigure(folder.cut_losses(self.state.iteration), window=live)
+            if self.ranks.size > 1:
+                self.ranks.send(self.state.state_dict())
+            figure = ProgressFigure(folder.cut_losses(self.state.iteration, self.announce), window=live)
             if live and not figure.has_window:
                 self.announce("--live: no window can be opened here; the figure is drawn into the run folder")
             listeners = [*([tensorboard_listener(folder.path)] if tensorboard else []), listener]
             try:
                 self._loop(folder, figure, listeners, stop)
-                path = None if stop.requested else self._finish()
+                over = trainer.is_over(self.state, self.photos, self.config)
+                path = self._finish() if over else None
                 folder.save_checkpoint(self.state, self.photos)
-            except trainer.NotFiniteError as error:
+            except NotFiniteError as error:
                 # The checkpoint on disk may be older; these are the last weights that gave finite losses.
                 self.state.restore_last_good()
                 raise ImpastoError(
@@ -160,7 +163,8 @@ class Run:
                     "Try a smaller --learning-rate, or --clip-gradients 1"
                 ) from error
             except (ImpastoError, OSError, RuntimeError, MemoryError) as error:
-                raise ImpastoError(f"{one_line(error)}. {self._try_to_save(folder)}") from error
+                why = self.ranks.loss_of(error) or one_line(error)
+                raise ImpastoError(f"{why}. {self._try_to_save(folder)}") from error
             finally:
                 self._name_broken_photos()
             if path is None:
@@ -169,6 +173,13 @@ class Run:
                     f"go on with: {resume_command(folder.path)}"
                 )
             return path
+
+    def accompany(self) -> None:
+        """Trains along with the leader, whose state comes first."""
+        with StopRequest() as stop:
+            self.state.load_state_dict(self.ranks.send(None))
+            for _ in trainer.train(self.ranks, self.state, self.loss, self.photos, self.config, lambda: stop.requested):
+                pass
 
     def _begin_as_trained(self) -> None:
         if not fits(self.config):
@@ -198,7 +209,8 @@ class Run:
         saved = time.monotonic()
         preview = next_preview(self.state.elapsed)
         progress = None
-        for progress in trainer.train(self.fabric, self.state, self.loss, self.photos, self.config):
+        steps = trainer.train(self.ranks, self.state, self.loss, self.photos, self.config, lambda: stop.requested)
+        for progress in steps:
             figure.add(folder.add_losses(progress))
             if progress.iteration % self.config.plot_every == 0 and figure.due():
                 folder.write(FIGURE, figure.draw(progress))
@@ -209,11 +221,12 @@ class Run:
                 preview = next_preview(progress.elapsed)
             for listener in listeners:
                 listener(progress)
-            if time.monotonic() - saved > 60 * self.config.checkpoint_minutes:
+            every = self.config.checkpoint_every
+            if time.monotonic() - saved > 60 * self.config.checkpoint_minutes or (
+                every and progress.iteration % every == 0
+            ):
                 folder.save_checkpoint(self.state, self.photos)
                 saved = time.monotonic()
-            if stop.requested:
-                break
         if progress is not None:
             folder.write(FIGURE, figure.draw(progress))
             self._preview(folder)
@@ -225,9 +238,9 @@ class Run:
             return None  # they all vanished since; the loop will name them
         network = TransformerNet(self.config.network).eval()
         network.load_state_dict(self.state.result())
-        network = trainer.lay_out(network, self.fabric)
-        with torch.inference_mode(), self.fabric.autocast():
-            stylized = network(photos.to(self.fabric.device)).cpu()
+        network = lay_out(network, self.ranks.fabric)
+        with torch.inference_mode(), self.ranks.fabric.autocast():
+            stylized = network(photos.to(self.ranks.fabric.device)).cpu()
         return folder.save_preview(self.state.iteration, [[to_pixels(p) for p in row] for row in (photos, stylized)])
 
     def _finish(self) -> Path:
@@ -258,28 +271,6 @@ class Run:
             return gallery.rows_of(style, config.network.body)
         names = [self.job.name, IDENTITY][: config.network.styles]
         return make_style(config.network, weights, names, provenance)
-
-
-class StopRequest:
-    """Turns the first Ctrl-C or SIGTERM into a request that the loop obeys after its step; the second one breaks."""
-
-    def __init__(self) -> None:
-        self.requested = False
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> StopRequest:
-        if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
-            raise KeyboardInterrupt
-        self.requested = True
 
 
 def tensorboard_listener(run_dir: Path) -> Listener:

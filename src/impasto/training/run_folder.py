@@ -9,7 +9,7 @@ import json
 import shlex
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +26,10 @@ from impasto import config as config_module
 from impasto.config import TrainConfig
 from impasto.errors import ImpastoError
 from impasto.files import atomic, lock
-from impasto.training.photos import JOB, Photos
-from impasto.training.trainer import TrainProgress, TrainState
+from impasto.files.collection.folders import JOB
+from impasto.training.photos import Photos
+from impasto.training.state import TrainState
+from impasto.training.trainer import TrainProgress
 
 CONFIG = "config.toml"
 PAINTING = "painting.png"
@@ -35,6 +37,9 @@ LOSSES = "losses.jsonl"
 FIGURE = "progress.png"
 PREVIEWS = "previews"
 CHECKPOINTS = ("checkpoint.pt", "checkpoint-before.pt")
+DIGESTS = "sha256"
+"""Key of the hashes of what does not change during a run."""
+TOLD = ("iteration", "epoch", "total_loss", "content_loss", "style_loss", "tv_loss", "learning_rate", "elapsed")
 FIRST_PREVIEW = 20.0
 PREVIEW_GROWTH = 1.3
 
@@ -82,9 +87,12 @@ class RunFolder:
         cls.require_new(path)
         folder = cls(path)
         values = {name: value for name, value in config_module.flatten(config).items() if value is not None}
-        atomic.write_bytes(path / JOB, json.dumps(vars(job), indent=2).encode())
-        atomic.write_bytes(path / CONFIG, tomli_w.dumps(values).encode())
-        atomic.write_bytes(path / PAINTING, encode_png(painting))
+        fixed = {CONFIG: tomli_w.dumps(values).encode(), PAINTING: encode_png(painting)}
+        for name, data in fixed.items():
+            folder.write(name, data)
+        told = vars(job)
+        digests = {name: hashlib.sha256(data).hexdigest() for name, data in fixed.items()}
+        folder.write(JOB, json.dumps({**told, DIGESTS: {**digests, JOB: _digest_of(told)}}, indent=2).encode())
         return folder
 
     @contextmanager
@@ -95,6 +103,9 @@ class RunFolder:
             raise ImpastoError(f"another training is running in {self.path}; wait for it, or stop it first")
 
         with lock.alone(self.path / "run", refuse):
+            # What a killed training was writing.
+            for left in (*self.path.glob(".*.part*"), *(self.path / PREVIEWS).glob(".*.part*")):
+                left.unlink(missing_ok=True)
             yield
 
     @classmethod
@@ -105,32 +116,42 @@ class RunFolder:
             ImpastoError: not a run folder, or a damaged one.
         """
         try:
-            job = Job(**_tuples(json.loads((path / JOB).read_text("utf-8"))))
-            options = tomllib.loads((path / CONFIG).read_text("utf-8"))
-            with Image.open(path / PAINTING) as image:
+            told = json.loads((path / JOB).read_text("utf-8"))
+            digests = told.pop(DIGESTS)
+            fixed = {name: (path / name).read_bytes() for name in (CONFIG, PAINTING)}
+            found = {JOB: _digest_of(told), **{name: hashlib.sha256(data).hexdigest() for name, data in fixed.items()}}
+            for name, digest in found.items():
+                if digests[name] != digest:
+                    raise ImpastoError(
+                        f"{path / name} is not what this training wrote; put it back as it was, or begin anew with "
+                        f"--config {path / CONFIG}"
+                    )
+            job = Job(**_tuples(told))
+            options = tomllib.loads(fixed[CONFIG].decode())
+            with Image.open(io.BytesIO(fixed[PAINTING])) as image:
                 painting = np.asarray(image.convert("RGB"))
         except FileNotFoundError as error:
             raise ImpastoError(f"{path} is not the folder of a run: {Path(error.filename).name} is missing") from error
-        except (OSError, ValueError, TypeError) as error:
-            raise ImpastoError(f"{path} is a damaged run folder: {error}") from error
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ImpastoError(f"{path} is a damaged run folder ({type(error).__name__}: {error})") from error
         return cls(path), job, options, painting
 
     def write(self, name: str, data: bytes) -> None:
         atomic.write_bytes(self.path / name, data)
 
     def save_checkpoint(self, state: TrainState, photos: Photos) -> None:
-        """Saves `state` and what is known of the photos; the checkpoint before is kept beside it."""
+        """Saves `state` and which photos it is of; the checkpoint before is kept beside it."""
         buffer = io.BytesIO()
-        saved = {"state": state.state_dict(), "broken": dict(photos.broken), "photos": photos.digest}
-        torch.save(saved, buffer)
+        torch.save({"state": state.state_dict(), "photos": photos.digest}, buffer)
         data = buffer.getvalue()
         newest, before = (self.path / name for name in CHECKPOINTS)
-        if newest.exists():
-            newest.replace(before)
-        atomic.write_bytes(newest, hashlib.sha256(data).digest() + data)
+        with atomic.replacing(newest) as temporary:
+            atomic.write_through(temporary, hashlib.sha256(data).digest() + data)
+            if newest.exists():
+                newest.replace(before)
 
-    def load_checkpoint(self, state: TrainState, photos: Photos) -> bool:
-        """Puts the newest whole checkpoint into `state` and `photos`; whether the photos are those of then.
+    def load_checkpoint(self, state: TrainState, photos: Photos, announce: Callable[[str], None]) -> bool:
+        """Puts the newest whole checkpoint into `state`; whether `photos` are those of then.
 
         A run that was stopped before its first checkpoint begins anew.
 
@@ -139,16 +160,15 @@ class RunFolder:
         """
         files = [self.path / name for name in CHECKPOINTS if (self.path / name).exists()]
         for file in files:
-            data = file.read_bytes()
+            data = _read_if_possible(file)
             if hashlib.sha256(data[32:]).digest() != data[:32]:
+                announce(f"{file} is damaged and is left aside")
                 continue
             saved = torch.load(io.BytesIO(data[32:]), map_location="cpu", weights_only=True)
             try:
                 state.load_state_dict(saved["state"])
             except (RuntimeError, ValueError, KeyError) as error:
                 raise ImpastoError(f"{file} does not fit the configuration in {self.path / CONFIG}") from error
-            here = {str(path) for path in photos.paths}
-            photos.broken.update({path: problem for path, problem in saved["broken"].items() if path in here})
             if file != files[0]:
                 files[0].unlink()  # the next save would put the damaged one in the place of the whole one
             return bool(saved["photos"] == photos.digest)
@@ -156,18 +176,21 @@ class RunFolder:
             raise ImpastoError(f"the checkpoints in {self.path} are damaged; start the training anew")
         return True
 
-    def cut_losses(self, iteration: int) -> list[dict[str, float]]:
+    def cut_losses(self, iteration: int, announce: Callable[[str], None]) -> list[dict[str, float]]:
         """The losses up to `iteration`; later lines, written after the checkpoint, are dropped from the file."""
         file = self.path / LOSSES
         kept: list[dict[str, float]] = []
+        damaged = 0
         for line in file.read_text("utf-8", errors="replace").splitlines() if file.exists() else []:
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                break  # the torn last line of a killed run
-            if entry["iteration"] > iteration:
+            entry = _loss_entry_in(line)
+            if entry is not None and entry["iteration"] > iteration:
                 break
-            kept.append(entry)
+            if entry is None or (kept and entry["iteration"] <= kept[-1]["iteration"]):
+                damaged += 1
+            else:
+                kept.append(entry)
+        if (kept and damaged and kept[-1]["iteration"] < iteration) or damaged > 1:
+            announce(f"{damaged} damaged lines of {file} are left out of the curve")
         atomic.write_bytes(file, "".join(json.dumps(entry) + "\n" for entry in kept).encode())
         return kept
 
@@ -214,8 +237,29 @@ def next_preview(elapsed: float) -> float:
 
 
 def loss_entry(progress: TrainProgress) -> dict[str, float]:
-    names = ("iteration", "epoch", "total_loss", "content_loss", "style_loss", "tv_loss", "learning_rate", "elapsed")
-    return {name: getattr(progress, name) for name in names}
+    return {name: getattr(progress, name) for name in TOLD}
+
+
+def _loss_entry_in(line: str) -> dict[str, float] | None:
+    """The numbers in a line of the losses; None for a damaged one, as the last one of a killed run may be."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    whole = isinstance(entry, dict) and tuple(entry) == TOLD and all(isinstance(x, int | float) for x in entry.values())
+    return entry if whole else None
+
+
+def _read_if_possible(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""  # which is no whole checkpoint
+
+
+def _digest_of(told: Mapping[str, Any]) -> str:
+    """Hash of JSON values, however they are laid out."""
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def to_pixels(image: Tensor) -> NDArray[np.uint8]:

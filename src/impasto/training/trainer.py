@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from lightning_fabric import Fabric
-from lightning_fabric.plugins.precision import MixedPrecision
 from torch import Tensor, nn
 
-from impasto.config import Device, Precision, TrainConfig
+from impasto.config import TrainConfig
 from impasto.core.losses import Look, Losses, PerceptualLoss
-from impasto.core.transformer import TransformerNet
+from impasto.core.motion import random_motion
 from impasto.errors import ImpastoError
-from impasto.files.gallery import is_row
-from impasto.training.photos import Photos, to_float
+from impasto.training.photos import ALL, PhotoBatch, Photos, Share
+from impasto.training.pixels import to_float
+from impasto.training.ranks import Ranks
+from impasto.training.state import NotFiniteError, TrainState
 
-EMA_WARM_UP = 10
 GROWTH_STEPS = 3
 GROWTH_MULTIPLE = 16
 """Sides of growing pieces in pixels are multiples of this, which suits every network's strides."""
 IDENTITY_SIDE = 128
 """Side in pixels of the piece of a photo that the identity row learns from in a step."""
+SENSOR_NOISE = 0.03
+"""Largest standard deviation of the noise, of a range of 1, that must not change what is painted."""
 
-ModuleT = TypeVar("ModuleT", bound=nn.Module)
-
-
-class NotFiniteError(ImpastoError):
-    """A loss or gradient became infinite or NaN; the network has been put back to its last good weights."""
+LOOKS, TEMPORAL = 7, 8
+"""What a step's random numbers are for."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +51,8 @@ class TrainProgress:
     tv_loss: float
     learning_rate: float
     photos_per_second: float
+    waited: float
+    """Seconds of this step in which the network waited for photos."""
     elapsed: float
     """Seconds of training, those before a resume included."""
     done: float
@@ -70,118 +68,74 @@ class TrainProgress:
         return self.elapsed * (1 - self.done) / max(self.done, 1e-9)
 
 
-class TrainState:
-    """All that changes during a training: what a checkpoint must hold to go on from there."""
-
-    def __init__(self, network: TransformerNet, config: TrainConfig) -> None:
-        self.network = network
-        self.config = config
-        if config.learn == "rows":
-            for name, parameter in network.named_parameters():
-                parameter.requires_grad_(is_row(name))
-        learning = [p for p in network.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.Adam(learning, lr=config.learning_rate, betas=(config.beta1, config.beta2))
-        self.average = [p.detach().clone() for p in network.parameters()] if config.ema else []
-        self.last_good = [value.clone() for value in self._values()]
-        self.iteration = 0
-        self.epoch = 0
-        self.position = 0
-        self.elapsed = 0.0
-
-    def begin_with(self, weights: dict[str, Tensor]) -> None:
-        """Takes `weights`, by parameter name, as those that the training begins with."""
-        self.network.load_state_dict(weights)
-        if self.average:
-            torch._foreach_copy_(self.average, self.parameters())
-        self.keep_as_good()
-
-    def parameters(self) -> list[Tensor]:
-        return [p.detach() for p in self.network.parameters()]
-
-    def result(self) -> dict[str, Tensor]:
-        """The weights that the style file gets: the moving average where there is one. Copies."""
-        names = [name for name, _ in self.network.named_parameters()]
-        values = self.average or self.parameters()
-        return {name: value.detach().clone() for name, value in zip(names, values, strict=True)}
-
-    def state_dict(self) -> dict[str, Any]:
-        return {
-            "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "average": self.average,
-            "random": torch.get_rng_state(),
-            "iteration": self.iteration,
-            "epoch": self.epoch,
-            "position": self.position,
-            "elapsed": self.elapsed,
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        if self.average:
-            torch._foreach_copy_(self.average, state["average"])
-        self.keep_as_good()
-        torch.set_rng_state(state["random"].cpu())
-        for name in ("iteration", "epoch", "position", "elapsed"):
-            setattr(self, name, state[name])
-
-    def average_weights(self) -> None:
-        if self.average:
-            # A young average forgets its random start faster.
-            decay = min(self.config.ema, (1 + self.iteration) / (EMA_WARM_UP + self.iteration))
-            torch._foreach_lerp_(self.average, self.parameters(), 1 - decay)
-
-    def keep_as_good(self) -> None:
-        torch._foreach_copy_(self.last_good, self._values())
-
-    def restore_last_good(self) -> None:
-        torch._foreach_copy_(self._values(), self.last_good)
-
-    def _values(self) -> list[Tensor]:
-        # The average has taken in the weights before their loss is known, so it must go back with them.
-        return [*self.parameters(), *self.average]
-
-
 def train(
-    fabric: Fabric, state: TrainState, loss: PerceptualLoss, photos: Photos, config: TrainConfig
+    ranks: Ranks,
+    state: TrainState,
+    loss: PerceptualLoss,
+    photos: Photos,
+    config: TrainConfig,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[TrainProgress]:
-    """Trains until the epochs, the iterations or the minutes are over, yielding after every step.
+    """Trains until the epochs, the iterations or the minutes are over, or `stop()`, yielding after every step.
 
-    The caller may stop at any yield; `state` is whole then.
+    The caller may stop at any yield where it trains alone; `state` is whole then. Of several processes each runs this
+    on its own share of the photos, and any of them can stop all.
 
     Raises:
         NotFiniteError: a loss or gradient that is not finite; the network has its last good weights.
         ImpastoError: more than a tenth of the photos turned out broken.
     """
-    network, optimizer = fabric.setup(state.network, state.optimizer)
+    network, optimizer = ranks.fabric.setup(state.network, state.optimizer)
     network.train()
     started = time.perf_counter()
     while state.epoch < (config.epochs or math.inf):
-        for batch in photos.epoch(state.epoch, state.position):
+        batches = photos.epoch(state.epoch, state.position)
+        while True:
+            asked = time.perf_counter()
+            batch, problem = _next(batches)
+            waited = time.perf_counter() - asked
+            stopping, state.elapsed = ranks.agree(problem, stop(), state.elapsed)
+            if stopping:
+                return
+            if batch is None:
+                break
             done = share_done(state, photos, config)
             if done >= 1:
                 return
             set_learning_rate(state, done)
             random = step_generator(config.seed, state.iteration)
             look = Look.draw(config.loss, random)
-            pixels = to_float(fabric.to_device(random_piece(batch.photos, piece_side(config, done), random)))
-            style = torch.randint(config.painted_styles, (len(pixels),), generator=random).to(pixels.device)
-            losses, stylized = train_step(fabric, network, optimizer, loss, pixels, look, state, style)
+            pixels = random_piece(batch.photos, piece_side(config, done), random)
+            pixels = to_float(ranks.fabric.to_device(pixels))
+            style = own(torch.randint(config.painted_styles, (config.batch_size,), generator=random), ranks.share)
+            losses, stylized = train_step(ranks, network, optimizer, loss, pixels, look, state, style.to(pixels.device))
             state.iteration += 1
             state.position = batch.position
             state.average_weights()
             # From step to step: waiting for photos and what the caller does with the progress count too.
             seconds, started = time.perf_counter() - started, time.perf_counter()
             state.elapsed += seconds
-            yield progress_of(state, photos, config, losses, pixels[0], stylized[0], seconds)
+            yield progress_of(state, photos, config, losses, pixels[0], stylized[0], seconds, waited)
         state.epoch, state.position = state.epoch + 1, 0
         if not photos.batches_per_epoch:
             return
 
 
+def _next(batches: Iterator[PhotoBatch]) -> tuple[PhotoBatch | None, ImpastoError | None]:
+    """The next batch, None at the end; and what is wrong with the photos."""
+    try:
+        return next(batches, None), None
+    except ImpastoError as error:
+        return None, error
+
+
+def own(values: Tensor, share: Share) -> Tensor:
+    """This process's share of values for a whole batch."""
+    return values.chunk(share.of)[share.rank]
+
+
 def train_step(
-    fabric: Fabric,
+    ranks: Ranks,
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
     loss: PerceptualLoss,
@@ -196,30 +150,59 @@ def train_step(
     """
     stylized = network(photos, style)
     which = torch.as_tensor(style, device=photos.device).reshape(-1)
-    with fabric.autocast():
+    with ranks.fabric.autocast():
         losses: Losses = loss(stylized, photos, style=which, look=look)
     if state.config.identity_weight and state.config.learn == "all":
         back = identity_loss(network, photos, state.config.painted_styles)
         losses = losses._replace(total=losses.total + state.config.identity_weight * back)
-    if not bool(torch.isfinite(losses.total)):
+    if state.config.temporal_weight:
+        random = step_generator(state.config.seed, state.iteration, TEMPORAL)
+        unsteady = temporal_loss(network, photos, stylized, style, random, ranks.share)
+        losses = losses._replace(total=losses.total + state.config.temporal_weight * unsteady)
+    told = Losses(*ranks.mean(torch.stack([part.detach().float() for part in losses])))
+    if not bool(torch.isfinite(told.total)):
         state.restore_last_good()
-        raise NotFiniteError(f"the loss became {losses.total.item()} at iteration {state.iteration + 1}")
+        raise NotFiniteError(f"the loss became {told.total.item()} at iteration {state.iteration + 1}")
     # These weights gave finite losses: they are what to fall back to.
     state.keep_as_good()
     optimizer.zero_grad(set_to_none=True)
-    fabric.backward(losses.total)
+    ranks.fabric.backward(losses.total)
     limit = state.config.clip_gradients or math.inf
     norm = nn.utils.clip_grad_norm_(network.parameters(), limit) if limit < math.inf else gradient_norm(network)
     if not bool(torch.isfinite(norm)):
         raise NotFiniteError(f"the gradient became {float(norm)} at iteration {state.iteration + 1}")
     optimizer.step()
-    return Losses(*(part.detach() for part in losses)), stylized.detach()
+    return told, stylized.detach()
 
 
 def identity_loss(network: nn.Module, photos: Tensor, row: int) -> Tensor:
     """Mean squared error of what the style `row` makes of a piece of the first photo, against that piece."""
     piece = photos[:1, :, :IDENTITY_SIDE, :IDENTITY_SIDE]
     return F.mse_loss(network(piece, row), piece)
+
+
+def temporal_loss(
+    network: nn.Module,
+    photos: Tensor,
+    stylized: Tensor,
+    style: int | Tensor,
+    random: torch.Generator,
+    share: Share = ALL,
+) -> Tensor:
+    """Mean squared difference of the stylized next frame and the next frame of the stylized, where it was seen before.
+
+    The next frame is the photo moved, with a sensor's noise (compound regularization: Wang, Xu, Zhang, Wang, Liu:
+    Consistent Video Style Transfer via Compound Regularization, AAAI 2020).
+    """
+    batch, channels, height, width = photos.shape
+    motion = random_motion(height, width, random)
+    motion = motion._replace(flow=motion.flow.to(photos.device))
+    deviation = SENSOR_NOISE * float(torch.rand((), generator=random))
+    noise = own(torch.randn(share.of * batch, channels, height, width, generator=random), share).to(photos.device)
+    following = motion.warp(photos) + deviation * noise
+    difference = (network(following.clamp(0, 1), style) - motion.warp(stylized)).square()
+    seen = motion.seen()
+    return torch.sum(difference * seen) / (seen.sum() * batch * channels).clamp_min(1)
 
 
 def gradient_norm(network: nn.Module) -> Tensor:
@@ -230,6 +213,10 @@ def share_done(state: TrainState, photos: Photos, config: TrainConfig) -> float:
     by_steps = state.iteration / max(1, total_iterations(photos, config))
     by_time = state.elapsed / (60 * config.max_minutes) if config.max_minutes else 0.0
     return max(by_steps, by_time)
+
+
+def is_over(state: TrainState, photos: Photos, config: TrainConfig) -> bool:
+    return share_done(state, photos, config) >= 1 or bool(config.epochs and state.epoch >= config.epochs)
 
 
 def total_iterations(photos: Photos, config: TrainConfig) -> float:
@@ -264,9 +251,9 @@ def set_learning_rate(state: TrainState, done: float) -> None:
         group["lr"] = config.learning_rate * factor * climb
 
 
-def step_generator(seed: int, iteration: int) -> torch.Generator:
-    """Random numbers of one step, the same however often the training was stopped before it."""
-    mixed = np.random.SeedSequence([seed, iteration, 7]).generate_state(1, np.uint64)[0]
+def step_generator(seed: int, iteration: int, purpose: int = LOOKS) -> torch.Generator:
+    """Random numbers of one step for one purpose, the same however often the training was stopped before it."""
+    mixed = np.random.SeedSequence([seed, iteration, purpose]).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(mixed) % 2**63)
 
 
@@ -278,6 +265,7 @@ def progress_of(
     photo: Tensor,
     stylized: Tensor,
     seconds: float,
+    waited: float,
 ) -> TrainProgress:
     done = min(1.0, share_done(state, photos, config))
     return TrainProgress(
@@ -291,35 +279,9 @@ def progress_of(
         tv_loss=float(losses.tv),
         learning_rate=state.optimizer.param_groups[0]["lr"],
         photos_per_second=config.batch_size / seconds,
+        waited=waited,
         elapsed=state.elapsed,
         done=done,
         photo=photo,
         stylized=stylized,
     )
-
-
-def choose_precision(precision: Precision, device: Device) -> Precision:
-    """bf16 or float32 where `precision` is auto: bf16 where the device computes it natively."""
-    if precision != "auto":
-        return precision
-    if device == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    if device == "cpu":
-        # A CPU without such instructions emulates them, slower than float32. torch < 2.10 can't tell.
-        able: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-        return "bf16" if able.get("avx512_bf16") or able.get("amx_bf16") else "float32"
-    return "float32"
-
-
-def lay_out(module: ModuleT, fabric: Fabric) -> ModuleT:
-    """`module` on the fabric's device, in the memory layout that its convolutions are fastest in."""
-    # In bf16 oneDNN and cuDNN are 1.3 to 2 times faster so; in float32 the copies cost more than they win.
-    if isinstance(fabric.strategy.precision, MixedPrecision):
-        module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return module.to(fabric.device)
-
-
-def make_fabric(device: Device, precision: Precision) -> Fabric:
-    # Fabric reports on the terminal what the configuration says anyway.
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    return Fabric(accelerator=device, devices=1, precision="bf16-mixed" if precision == "bf16" else "32-true")

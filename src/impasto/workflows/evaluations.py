@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from impasto.evaluation.report import Report as EvaluationReport
     from impasto.evaluation.run import Progress as EvaluationProgress
     from impasto.files.download import Report
-    from impasto.training.run import StopRequest
+    from impasto.training.stopping import StopRequest
 
 
 def evaluate(
@@ -58,7 +58,7 @@ def evaluate(
     from impasto.evaluation import judging, pictures, run
     from impasto.evaluation.folder import ReportFolder
     from impasto.evaluation.report import read_report
-    from impasto.training.run import StopRequest
+    from impasto.training.stopping import StopRequest
 
     options, announce = options or EvaluateOptions(), announce or ignore
     folder = None if out is None else ReportFolder.new(Path(out), overwrite)
@@ -130,7 +130,7 @@ def optimize(
     """
     require_training_packages("optimizing")
     from impasto.evaluation import judging, pictures, repainting
-    from impasto.training.run import StopRequest
+    from impasto.training.stopping import StopRequest
 
     options, announce, target = options or OptimizeOptions(), announce or ignore, Path(out)
     check_target(target, Path(photo), overwrite)

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from impasto.config import BASES, RECIPES, NetworkConfig, make_config, option_name
 from impasto.errors import ImpastoError
 from impasto.files import atomic, images
+from impasto.files.remote import is_uri
 from impasto.files.style_file import IDENTITY
 from impasto.workflows.bundled import painting_path
 from impasto.workflows.common import STYLE_SUFFIX, AnyPath, ignore, require_training_packages
@@ -27,7 +28,10 @@ OF_ANOTHER_NETWORK = frozenset(
 )
 """Options that ask for something else than rows on the network of the bundled styles."""
 CHANGEABLE_ON_RESUME = frozenset(
-    ["epochs", "max_iterations", "max_minutes", "workers", "device", "plot_every", "checkpoint_minutes"]
+    [
+        *("epochs", "max_iterations", "max_minutes", "workers", "device", "devices", "nodes"),
+        *("plot_every", "checkpoint_minutes", "checkpoint_every"),
+    ]
 )
 """Options that may differ when a training goes on: how long and where, not what is learned."""
 
@@ -75,6 +79,7 @@ def train(
         ImpastoError: bad input of any kind, or losses that stop being finite.
         TrainingStopped: Ctrl-C or SIGTERM, a KeyboardInterrupt; all is saved, and the text says how to go on.
     """
+    _accompany_a_leader(options)
     # What needs no torch comes first: bad input is answered at once.
     announce = announce or ignore
     if recipe is not None and recipe not in RECIPES:
@@ -93,9 +98,10 @@ def train(
     at_least = math.ceil(config.painting_size / (1 - 2 * config.style_margin))
     style_image = images.read_small(source, at_least=at_least)
     require_training_packages()
-    from impasto.training.photos import square, without_margin
-    from impasto.training.run import Run
+    from impasto.training.pixels import square, without_margin
+    from impasto.training.ranks import joined
     from impasto.training.run_folder import Job, RunFolder, new_run_dir
+    from impasto.training.together import Setup, assembled
 
     if run_dir is not None:
         RunFolder.require_new(Path(run_dir))
@@ -104,18 +110,34 @@ def train(
     job = Job(
         painting=source.name,
         painting_sha256=hashlib.sha256(source.read_bytes()).hexdigest(),
-        photos=tuple(str(Path(folder).absolute()) for folder in folders),
+        photos=tuple(os.fspath(one) if is_uri(os.fspath(one)) else str(Path(one).absolute()) for one in folders),
         out=str(target.absolute()),
         name=name or source.stem,
         recipe=recipe,
         loss_weights=None if loss_weights is None else str(Path(loss_weights).absolute()),
         standalone=standalone,
     )
-    run = Run(job, config, pixels, announce, on_download)
-    path = Path(run_dir) if run_dir is not None else new_run_dir(job.painting)
-    folder = RunFolder.create(path, run.job, config, pixels)
-    announce(f"run folder: {folder.path}")
-    return run.go(folder, on_progress or ignore, live=live, tensorboard=tensorboard)
+    with joined(config) as ranks:
+        run = assembled(ranks.send(Setup(job, config, pixels)), ranks, announce, on_download)
+        path = Path(run_dir) if run_dir is not None else new_run_dir(job.painting)
+        folder = RunFolder.create(path, run.job, config, pixels)
+        announce(f"run folder: {folder.path}")
+        return run.go(folder, on_progress or ignore, live=live, tensorboard=tensorboard)
+
+
+def _accompany_a_leader(options: Mapping[str, Any]) -> None:
+    """Where several computers or torchrun train together and this process is not the first: does its part, and ends."""
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        leads = os.environ["RANK"] == "0"
+    else:
+        leads = options.get("nodes", 1) in (1, None) or os.environ.get("NODE_RANK", "0") == "0"
+    if leads:
+        return
+    require_training_packages()
+    from impasto.training.together import accompany_elsewhere
+
+    where = ("device", "precision", "devices", "nodes")
+    raise SystemExit(accompany_elsewhere(make_config({name: options[name] for name in where if name in options})))
 
 
 def _network_of(base: str | None) -> dict[str, Any]:
@@ -163,9 +185,11 @@ def resume(
     Raises:
         ImpastoError: not a run folder, or an option that cannot change in the middle of a training.
     """
+    _accompany_a_leader(options)
     require_training_packages()
-    from impasto.training.run import Run
+    from impasto.training.ranks import joined
     from impasto.training.run_folder import RunFolder
+    from impasto.training.together import Setup, assembled
 
     folder, job, saved, pixels = RunFolder.open(Path(run_dir))
     fixed = sorted(set(options) - CHANGEABLE_ON_RESUME)
@@ -178,8 +202,9 @@ def resume(
     if out is not None:
         job = replace(job, out=str(Path(out).absolute()))
     _check_style_target(Path(job.out), overwrite or out is None)
-    run = Run(job, config, pixels, announce or ignore, on_download)
-    return run.go(folder, on_progress or ignore, live=live, tensorboard=tensorboard)
+    with joined(config) as ranks:
+        run = assembled(ranks.send(Setup(job, config, pixels)), ranks, announce or ignore, on_download)
+        return run.go(folder, on_progress or ignore, live=live, tensorboard=tensorboard)
 
 
 def _check_style_target(target: Path, overwrite: bool) -> None:

@@ -11,7 +11,7 @@ from impasto.errors import ImpastoError
 from impasto.files.images.formats import FORMATS, AnyPath
 from impasto.files.images.problems import explained
 
-_SYSTEM_FOLDERS = {"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information"}
+SYSTEM_FOLDERS = {"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information"}
 
 
 def find(folders_or_files: AnyPath | Iterable[AnyPath]) -> list[Path]:
@@ -72,7 +72,7 @@ def _scan(folder: Path, scanned: set[str]) -> Iterator[tuple[str, Path]]:
     ):
         entries = sorted(listing, key=lambda entry: entry.name)
     for entry in entries:
-        if entry.name.startswith(".") or entry.name in _SYSTEM_FOLDERS:
+        if entry.name.startswith(".") or entry.name in SYSTEM_FOLDERS:
             continue
         path, is_link = Path(entry.path), entry.is_symlink()
         # Only links are asked again: a system call for each of a hundred thousand photos takes seconds.

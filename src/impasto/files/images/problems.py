@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TypeVar
 
 from impasto.errors import ImpastoError
@@ -21,7 +21,7 @@ for _library in ("PIL", "tifffile"):
 
 
 @contextmanager
-def explained(action: str, path: Path, advice: str) -> Iterator[None]:
+def explained(action: str, path: str | os.PathLike[str], advice: str) -> Iterator[None]:
     """Turns whatever a decoder or the system raises into one line for the user.
 
     Exception and no list of types: on damaged files three libraries raise some fifteen kinds, new ones by version.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import IO
 
@@ -44,15 +45,19 @@ def read(path: AnyPath, *, max_pixels: int = MAX_PIXELS) -> Picture:
         return Picture(pixels, alpha, icc, exif)
 
 
-def read_small(path: AnyPath, *, at_least: int, max_pixels: int = MAX_TRAINING_PIXELS) -> npt.NDArray[np.uint8]:
+def read_small(
+    path: AnyPath, *, at_least: int, max_pixels: int = MAX_TRAINING_PIXELS, data: bytes | None = None
+) -> npt.NDArray[np.uint8]:
     """A training photo, JPEG decoded at 1/2, 1/4 or 1/8 where its shorter side then still has `at_least` pixels.
+
+    `data` is the content of the file, where it lies elsewhere; `path` is then only its name in messages.
 
     Returns:
         uint8 (H, W, 3) RGB, upright, over white where it was transparent.
     Raises:
         ImpastoError: as for `read`.
     """
-    with opened(path) as photo:
+    with opened(path, data) as photo:
         _check_size(path, photo, max_pixels)
         return Picture(*_split(photo.decode(at_least))).to_8_bits().over_white()
 
@@ -69,23 +74,29 @@ def size_of(path: AnyPath) -> tuple[int, int]:
 
 
 @contextmanager
-def opened(path: AnyPath) -> Iterator[Photo]:
-    """The photo with its header read, its file open."""
-    path = Path(path)
-    with explained("read", path, "open it in an image editor and save it anew, or leave it out"):
-        if path.is_dir():
-            raise ImpastoError(f"cannot read {path}: it is a folder; name an image file")
-        if path.exists() and not path.is_file():  # opening a pipe would wait for ever
-            raise ImpastoError(f"cannot read {path}: it is no regular file; name an image file")
-        with path.open("rb") as file:
-            signature = file.read(12)
-            file.seek(0)
-            if not signature:
-                raise ImpastoError(f"cannot read {path}: the file is empty; get it again or leave it out")
-            yield _opener(signature, path)(file)
+def opened(path: AnyPath, data: bytes | None = None) -> Iterator[Photo]:
+    """The photo with its header read, its file open; `data` is read in its place where there is some."""
+    path = Path(path) if data is None else path
+    with (
+        explained("read", path, "open it in an image editor and save it anew, or leave it out"),
+        _file(Path(path)) if data is None else BytesIO(data) as file,
+    ):
+        signature = file.read(12)
+        file.seek(0)
+        if not signature:
+            raise ImpastoError(f"cannot read {path}: the file is empty; get it again or leave it out")
+        yield _opener(signature, path)(file)
 
 
-def _opener(signature: bytes, path: Path) -> Callable[[IO[bytes]], Photo]:
+def _file(path: Path) -> IO[bytes]:
+    if path.is_dir():
+        raise ImpastoError(f"cannot read {path}: it is a folder; name an image file")
+    if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+        raise ImpastoError(f"cannot read {path}: it is no regular file; name an image file")
+    return path.open("rb")
+
+
+def _opener(signature: bytes, path: AnyPath) -> Callable[[IO[bytes]], Photo]:
     # By the plugins and not by Image.open, whose limit on pixels is one for the whole process.
     if signature.startswith(b"\xff\xd8\xff"):
         return lambda file: open_with_pillow(JpegImagePlugin.JpegImageFile(file))
