@@ -138,7 +138,7 @@ def whole() -> dict[str, bytes]:
         "bmp palette": encoded(palette, "BMP"),
         "bmp rgba": encoded(rgba, "BMP"),
         "bmp rle": bmp_of(50, 40, b"\x32\x07\0\0" * 40 + b"\0\x01"),
-        "tiff": encoded(rgb, "TIFF", exif=exif_of(7)[6:], icc_profile=srgb),
+        "tiff": encoded(rgb, "TIFF", exif=exif_of(7, 50)[6:], icc_profile=srgb),
         "tiff 1 bit fax": encoded(bits, "TIFF", compression="group4"),
         "tiff 1 bit": encoded(bits, "TIFF"),
         "tiff palette": encoded(palette, "TIFF", compression="tiff_adobe_deflate"),

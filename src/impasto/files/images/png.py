@@ -59,9 +59,9 @@ def open_png(file: IO[bytes]) -> Photo:
 
     channels = _PNG_CHANNELS.get(colour, 4)
     compressed = sum(length for kind, _, length in chunks if kind == b"IDAT")
-    # 8 bits: Pillow's own pixel and twice what is made of it; 16: that twice. Joined, the data are there twice.
+    # 8 bits: Pillow's own pixel and twice what is made of it; 16: that twice. The data are held along.
     each = 4 * channels if depth == 16 else 12 if b"tRNS" in by_kind or channels in (2, 4) else 7
-    return Photo(width, height, icc, exif, decode, each + 2 * compressed // max(1, width * height))
+    return Photo(width, height, icc, exif, decode, each + compressed // max(1, width * height))
 
 
 def _png_chunks(file: IO[bytes]) -> Iterator[tuple[bytes, int, int]]:

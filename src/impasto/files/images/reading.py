@@ -35,6 +35,9 @@ MAX_TRAINING_MEMORY = 880_000_000
 _BYTES_PER_PIXEL = 22
 """What `read` takes for a pixel at its peak; formats that need more may have fewer pixels."""
 
+_LARGEST_WEBP = 512 << 20
+"""Pillow reads the file as a whole before it looks at anything."""
+
 _SMALL = 100_000_000
 """So many bytes any photo may take."""
 
@@ -112,7 +115,7 @@ def _opener(signature: bytes, path: Path) -> Callable[[IO[bytes]], Photo]:
     if signature.startswith(b"RIFF") and signature.endswith(b"WEBP"):
         return _open_webp
     if signature.startswith(b"BM"):
-        return lambda file: open_with_pillow(BmpImagePlugin.BmpImageFile(patient(file)))
+        return lambda file: open_with_pillow(BmpImagePlugin.BmpImageFile(patient(file, 4 * MAX_PIXELS + _SMALL)))
     if signature.startswith(b"GIF8"):
         return lambda file: open_with_pillow(GifImagePlugin.GifImageFile(patient(file)))
     if signature.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
@@ -121,7 +124,7 @@ def _opener(signature: bytes, path: Path) -> Callable[[IO[bytes]], Photo]:
 
 
 def _open_webp(file: IO[bytes]) -> Photo:
-    photo = open_with_pillow(WebPImagePlugin.WebPImageFile(patient(file)))
+    photo = open_with_pillow(WebPImagePlugin.WebPImageFile(patient(file, _LARGEST_WEBP)))
     return replace(photo, bytes_per_pixel=photo.bytes_per_pixel + _WEBP_BYTES)
 
 

@@ -75,10 +75,10 @@ def _check_tiff(page: Any, file_size: int) -> None:
     if page.is_tiled and page.tilewidth * page.tilelength > 4 * max(page.imagewidth * page.imagelength, 1 << 20):
         raise ValueError("its tiles are larger than the image")
     segments = 1 if page.is_contiguous else math.prod(page.chunked)
-    if segments > _MOST_TIFF_SEGMENTS:
-        raise ValueError(f"it is in more than {_MOST_TIFF_SEGMENTS:,} pieces")
     if not segments <= len(page.dataoffsets) == len(page.databytecounts) or not all(page.databytecounts):
         raise ValueError("a part of its pixels is missing")  # tifffile would leave it black
+    if segments > _MOST_TIFF_SEGMENTS:
+        raise ValueError(f"it is in more than {_MOST_TIFF_SEGMENTS:,} pieces")
     if any(map(lambda start, count: start + count > file_size, page.dataoffsets, page.databytecounts)):
         raise ValueError("the file is truncated")
     if page.compression == 1 and page.size * page.bitspersample > 3 * 8 * file_size:  # 3 spares subsampled colour
