@@ -221,11 +221,13 @@ class Tally:
         self.failures += other.failures
 
 
-def run(kind: str, count: int, seed: int, *, processes: int = 2, keep: Path | None = None) -> dict[str, Tally]:
-    """Tries `count` files of `kind` ("images" or "styles"); what became of them, by format or by what was changed."""
+def run(
+    kind: str, count: int, seed: int, *, begin: int = 0, processes: int = 2, keep: Path | None = None
+) -> dict[str, Tally]:
+    """Tries files `begin` to `count` of `kind` ("images" or "styles"); what became of them, by format or change."""
     found: dict[str, Tally] = {}
     with ThreadPoolExecutor(processes) as pool:
-        shares = [pool.submit(_watched, kind, count, seed, first, processes, keep) for first in range(processes)]
+        shares = [pool.submit(_watched, kind, count, seed, begin + nth, processes, keep) for nth in range(processes)]
         for share in shares:
             for name, tally in share.result().items():
                 found.setdefault(name, Tally()).add(tally)
