@@ -791,7 +791,7 @@ def test_a_tiff_directory_that_claims_too_much_is_refused_at_once(saved):
     start = time.perf_counter()
     for data in claims:
         assert data not in (tiled, plain)
-        both_refuse(saved(data), "missing|truncated|damaged")
+        both_refuse(saved(data), "missing|truncated|damaged|to decode")
     assert time.perf_counter() - start < 1
 
 

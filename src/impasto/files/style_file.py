@@ -21,7 +21,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from impasto.config import NetworkConfig, make_network
-from impasto.errors import ImpastoError
+from impasto.errors import ImpastoError, in_one_line
 from impasto.files import atomic
 
 FORMAT_VERSION = 1
@@ -30,7 +30,12 @@ PROBE_PHOTO = "probe.photo"
 PROBE_STYLIZED = "probe.stylized"
 IDENTITY = "identity"
 """Name of the row that gives the photo back, in a network that has one."""
-LARGEST_FILE = 1 << 30
+LARGEST_FILE = 400 << 20
+"""Bytes: a network sixty times as large as the usual one; loading takes twice as many."""
+LARGEST_HEADER = 8 << 20
+"""Bytes of names, provenance and the table of tensors; as Python's objects they are up to thirty times as many."""
+LARGEST_PROBE = 256 * 256
+"""Pixels."""
 
 
 class BaseName(NamedTuple):
@@ -93,13 +98,8 @@ def load(path: str | os.PathLike[str]) -> Style:
     file = Path(path)
     header, tensors = _read(file)
     try:
-        version = header["version"]
-        if version != FORMAT_VERSION:
-            raise ImpastoError(
-                f"{file} is a style file of version {version}, and this impasto reads version {FORMAT_VERSION}; "
-                "use the impasto that it was made with, or a newer one"
-            )
-        network = make_network(header["network"], str(file))
+        _check_version(file, header["version"])
+        network = _network(file, header["network"])
         names, provenance = header["names"], header["provenance"]
         base = BaseName(**header["base"]) if "base" in header else None
         probe_photo, probe_stylized = tensors.pop(PROBE_PHOTO), tensors.pop(PROBE_STYLIZED)
@@ -107,17 +107,36 @@ def load(path: str | os.PathLike[str]) -> Style:
         raise _broken(file, f"its header is incomplete ({error})") from error
     if not isinstance(names, list) or not all(isinstance(name, str) and name.isprintable() for name in names):
         raise _broken(file, f"its style names are {names!r}")
+    if len(names) != network.styles:
+        raise _broken(file, f"it has {len(names)} style names for a network of {network.styles} styles")
     if not isinstance(provenance, dict) or not isinstance(provenance.get("options", {}), dict):
         raise _broken(file, "its provenance is no table")
     if not _is_probe(probe_photo, probe_stylized):
         raise _broken(file, "its probe is no photo with its answer")
-    if base is not None and not all(isinstance(text, str) for text in base):
+    if base is not None and not all(isinstance(text, str) and in_one_line(text) == text for text in base):
         raise _broken(file, f"its base is {base!r}")
     style = Style(network, tuple(names), tensors, provenance, probe_photo, probe_stylized, base)
     for name, value in tensors.items():
+        if in_one_line(name) != name:
+            raise _broken(file, f"it has a tensor called {name}")
         if value.dtype != np.float32 or not np.isfinite(value).all():
             raise _broken(file, f"its tensor {name} holds values that are not finite float32 numbers")
     return style
+
+
+def _check_version(file: Path, version: object) -> None:
+    if version != FORMAT_VERSION:
+        raise ImpastoError(
+            f"{file} is a style file of version {in_one_line(str(version))}, and this impasto reads version "
+            f"{FORMAT_VERSION}; use the impasto that it was made with, or a newer one"
+        )
+
+
+def _network(file: Path, values: Mapping[str, Any]) -> NetworkConfig:
+    try:
+        return make_network(values, "its header")
+    except ImpastoError as error:
+        raise _broken(file, str(error)) from error
 
 
 def names_in(path: Path) -> list[str]:
@@ -128,15 +147,14 @@ def names_in(path: Path) -> list[str]:
 
 
 def _is_probe(photo: NDArray[Any], answer: NDArray[Any]) -> bool:
-    if photo.ndim != 4 or photo.shape[0] != 1 or photo.shape[3] != 3 or 0 in photo.shape:
+    if photo.ndim != 4 or photo.shape[0] != 1 or photo.shape[3] != 3 or not 0 < photo[0, ..., 0].size <= LARGEST_PROBE:
         return False
     return photo.dtype == np.uint8 and answer.dtype == np.float32 and bool(np.isfinite(answer).all())
 
 
 def _read(file: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     try:
-        if file.stat().st_size > LARGEST_FILE:
-            raise _broken(file, "it is larger than any style file")
+        _check_length(file)
         with safetensors.safe_open(file, framework="numpy") as opened:
             metadata = opened.metadata() or {}
             if METADATA_KEY not in metadata:
@@ -154,5 +172,15 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         raise _broken(file, str(error)) from error
 
 
+def _check_length(file: Path) -> None:
+    """What it claims is checked before anything is read whole."""
+    if file.exists() and not (file.is_file() or file.is_dir()):  # opening a pipe would wait for ever
+        raise _broken(file, "it is no regular file")
+    with file.open("rb") as opened:
+        header = int.from_bytes(opened.read(8), "little")
+    if file.stat().st_size > LARGEST_FILE or LARGEST_HEADER < header < LARGEST_FILE:
+        raise _broken(file, "it is larger than any style file")
+
+
 def _broken(file: Path, why: str) -> ImpastoError:
-    return ImpastoError(f"{file} is not a whole style file: {why}; copy or train it again")
+    return ImpastoError(f"{file} is not a whole style file: {in_one_line(why)}; copy or train it again")

@@ -37,6 +37,8 @@ class Photo:
     exif: Image.Exif
     decode: Callable[[int | None], Samples]
     """Upright samples; the argument is the shorter side that suffices, None for full size."""
+    bytes_per_pixel: int
+    """Memory at its peak, from the file to RGB of 8 bits, for each pixel as stored."""
 
     @property
     def upright_size(self) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 Samples = npt.NDArray[Any]
 """uint8 or uint16 (H, W, C): grey, grey and alpha, RGB, or RGB and alpha."""
+_BAND_PIXELS = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +59,28 @@ class Picture:
         """The pixels composited over white: (H, W, 3) of their type."""
         if self.alpha is None:
             return self.pixels
-        white = int(np.iinfo(self.pixels.dtype).max)
-        alpha = self.alpha[..., None].astype(np.uint32)  # white² + white/2 just fits
-        return ((self.pixels * alpha + white * (white - alpha) + white // 2) // white).astype(self.pixels.dtype)
+        alpha = self.alpha[..., None]
+        return in_bands(self.height, self.width, lambda rows: _over_white(self.pixels[rows], alpha[rows]))
+
+
+def in_bands(height: int, width: int, make: Callable[[slice], Samples]) -> Samples:
+    """What `make` gives for bands of rows, together; so the memory that it takes in between is a band's."""
+    step = max(1, _BAND_PIXELS // width)
+    first = make(slice(0, min(step, height)))
+    if height <= step:
+        return first
+    whole = np.empty((height, *first.shape[1:]), first.dtype)
+    whole[:step] = first
+    for top in range(step, height, step):
+        rows = slice(top, min(top + step, height))
+        whole[rows] = make(rows)
+    return whole
+
+
+def _over_white(pixels: Samples, alpha: Samples) -> Samples:
+    white = int(np.iinfo(pixels.dtype).max)
+    wide = alpha.astype(np.uint32)  # white² + white/2 just fits
+    return ((pixels * wide + white * (white - wide) + white // 2) // white).astype(pixels.dtype)
 
 
 def with_alpha(picture: Picture) -> Samples:
@@ -69,9 +90,10 @@ def with_alpha(picture: Picture) -> Samples:
 
 def to_8(samples: Samples) -> Samples:
     """v / 257 rounded, without a wider type; from 65407 on the result is 255 anyway."""
-    if samples.dtype == np.uint8:
-        return samples
-    return ((np.minimum(samples, 65407) + 128) // 257).astype(np.uint8)
+    if samples.dtype == np.uint8 or not samples.size:
+        return samples.astype(np.uint8, copy=False)
+    height, width = samples.shape[:2]
+    return in_bands(height, width, lambda rows: ((np.minimum(samples[rows], 65407) + 128) // 257).astype(np.uint8))
 
 
 def _to_16(samples: Samples) -> Samples:

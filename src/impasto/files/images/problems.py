@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from impasto.errors import ImpastoError
+from impasto.errors import ImpastoError, in_one_line
 
 _T = TypeVar("_T")
 
-# Both libraries report the oddities of broken files, which a terminal with a progress bar is no place for.
+# These libraries report the oddities of broken files, which a terminal with a progress bar is no place for.
 # Appended, so that a filter of the caller's own wins; set once, since warnings.catch_warnings is not thread-safe.
 warnings.filterwarnings("ignore", module=r"PIL\.", append=True)
-for _library in ("PIL", "tifffile"):
+for _library in ("PIL", "tifffile", "imagecodecs"):
     logging.getLogger(_library).addHandler(logging.NullHandler())
 
 
@@ -38,8 +38,7 @@ def explained(action: str, path: str | os.PathLike[str], advice: str) -> Iterato
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         if not reason or not isinstance(error, OSError | ValueError | SyntaxError | RuntimeError):
             reason = f"damaged data ({type(error).__name__} {reason})"
-        reason = " ".join(reason.split())
-        raise ImpastoError(f"cannot {action} {path}: {reason}; {advice}") from error
+        raise ImpastoError(f"cannot {action} {path}: {in_one_line(reason)}; {advice}") from error
 
 
 def lenient(get: Callable[[], _T], otherwise: _T) -> _T:

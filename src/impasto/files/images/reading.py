@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import BmpImagePlugin, GifImagePlugin, JpegImagePlugin, WebPImagePlugin
+from PIL import BmpImagePlugin, GifImagePlugin, WebPImagePlugin
 
 from impasto.errors import ImpastoError
 from impasto.files.images.formats import AnyPath
+from impasto.files.images.jpeg import open_jpeg
+from impasto.files.images.patience import patient
 from impasto.files.images.photo import Photo, portable_exif
 from impasto.files.images.picture import Picture, Samples
 from impasto.files.images.pillow import open_with_pillow
@@ -27,6 +30,21 @@ MAX_PIXELS = 500_000_000
 MAX_TRAINING_PIXELS = 100_000_000
 """The most pixels that `read_small` takes."""
 
+MAX_TRAINING_MEMORY = 880_000_000
+"""The most bytes that `read_small` takes, which many processes call at a time: 1 GB each, with Python's own."""
+
+_BYTES_PER_PIXEL = 22
+"""What `read` takes for a pixel at its peak; formats that need more may have fewer pixels."""
+
+_LARGEST_WEBP = 512 << 20
+"""Pillow reads the file as a whole before it looks at anything."""
+
+_SMALL = 100_000_000
+"""So many bytes any photo may take."""
+
+_WEBP_BYTES = 28
+"""What libwebp and Pillow's copies of a whole canvas take for each of its pixels."""
+
 
 def read(path: AnyPath, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """A photo to repaint: JPEG, PNG, WebP, BMP, TIFF or GIF (the first image of several), of any mode.
@@ -34,11 +52,14 @@ def read(path: AnyPath, *, max_pixels: int = MAX_PIXELS) -> Picture:
     EXIF rotation is applied. An RGB profile is kept and the pixels stay as they are; CMYK and Lab become sRGB; a grey
     profile is dropped. 16-bit PNG and grey or RGB TIFF stay at 16 bits; TIFF in floating point is taken as 0..1.
 
+    Decoding takes at most 22 bytes for each of `max_pixels`; less memory for fewer pixels.
+
     Raises:
-        ImpastoError: there is no such file, it is no image, is damaged or truncated, or has more than `max_pixels`.
+        ImpastoError: there is no such file, it is no image, is damaged or truncated, has more than `max_pixels`, or
+            would take more memory than that.
     """
     with opened(path) as photo:
-        _check_size(path, photo, max_pixels)
+        _check_size(path, photo, max_pixels, _BYTES_PER_PIXEL * max_pixels)
         pixels, alpha = _split(photo.decode(None))
         icc = photo.icc if photo.icc and photo.icc[16:20] == b"RGB " else None
         exif = lenient(lambda: portable_exif(photo.exif, pixels.shape[1], pixels.shape[0]), None)
@@ -58,7 +79,7 @@ def read_small(
         ImpastoError: as for `read`.
     """
     with opened(path, data) as photo:
-        _check_size(path, photo, max_pixels)
+        _check_size(path, photo, max_pixels, MAX_TRAINING_MEMORY)
         return Picture(*_split(photo.decode(at_least))).to_8_bits().over_white()
 
 
@@ -69,7 +90,7 @@ def size_of(path: AnyPath) -> tuple[int, int]:
         ImpastoError: there is no such file or it is no image.
     """
     with opened(path) as photo:
-        _check_size(path, photo, None)
+        _check_not_empty(path, photo)
         return photo.upright_size
 
 
@@ -99,27 +120,41 @@ def _file(path: Path) -> IO[bytes]:
 def _opener(signature: bytes, path: AnyPath) -> Callable[[IO[bytes]], Photo]:
     # By the plugins and not by Image.open, whose limit on pixels is one for the whole process.
     if signature.startswith(b"\xff\xd8\xff"):
-        return lambda file: open_with_pillow(JpegImagePlugin.JpegImageFile(file))
+        return open_jpeg
     if signature.startswith(PNG_SIGNATURE):
         return open_png
     if signature.startswith(b"RIFF") and signature.endswith(b"WEBP"):
-        return lambda file: open_with_pillow(WebPImagePlugin.WebPImageFile(file))
+        return _open_webp
     if signature.startswith(b"BM"):
-        return lambda file: open_with_pillow(BmpImagePlugin.BmpImageFile(file))
+        return lambda file: open_with_pillow(BmpImagePlugin.BmpImageFile(patient(file, 4 * MAX_PIXELS + _SMALL)))
     if signature.startswith(b"GIF8"):
-        return lambda file: open_with_pillow(GifImagePlugin.GifImageFile(file))
+        return lambda file: open_with_pillow(GifImagePlugin.GifImageFile(patient(file)))
     if signature.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
         return open_tiff
     raise ImpastoError(f"cannot read {path}: not a JPEG, PNG, WebP, TIFF, BMP or GIF image; convert it to one of them")
 
 
-def _check_size(path: AnyPath, photo: Photo, max_pixels: int | None) -> None:
-    pixels = photo.width * photo.height
-    if pixels < 1:
+def _open_webp(file: IO[bytes]) -> Photo:
+    photo = open_with_pillow(WebPImagePlugin.WebPImageFile(patient(file, _LARGEST_WEBP)))
+    return replace(photo, bytes_per_pixel=photo.bytes_per_pixel + _WEBP_BYTES)
+
+
+def _check_not_empty(path: AnyPath, photo: Photo) -> None:
+    if photo.width < 1 or photo.height < 1:
         raise ImpastoError(f"cannot read {path}: the image is empty ({photo.width}×{photo.height}); leave it out")
-    if max_pixels is not None and pixels > max_pixels:
-        size = f"{photo.width}×{photo.height}, {pixels / 1e6:,.1f} million pixels"
+
+
+def _check_size(path: AnyPath, photo: Photo, max_pixels: int, max_memory: int) -> None:
+    _check_not_empty(path, photo)
+    pixels = photo.width * photo.height
+    size = f"{photo.width}×{photo.height}, {pixels / 1e6:,.1f} million pixels"
+    if pixels > max_pixels:
         raise ImpastoError(f"cannot read {path}: {size}, limit {max_pixels / 1e6:,.1f} million; make it smaller first")
+    if (memory := pixels * photo.bytes_per_pixel) > max(max_memory, _SMALL):
+        raise ImpastoError(
+            f"cannot read {path}: {size} of a kind that takes {memory / 1e6:,.0f} MB to decode, "
+            f"limit {max_memory / 1e6:,.0f} MB; make it smaller first, or save it as JPEG"
+        )
 
 
 def _split(samples: Samples) -> tuple[Samples, Samples | None]:

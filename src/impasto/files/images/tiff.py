@@ -5,18 +5,25 @@ from __future__ import annotations
 import math
 import os
 import struct
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from PIL import ExifTags, Image, TiffImagePlugin
+from PIL import ExifTags, Image, JpegImagePlugin, TiffImagePlugin, WebPImagePlugin
 
 from impasto.files.images.photo import KEPT_EXIF, ORIENTATION, Photo, exif_from, orientation_of, upright
-from impasto.files.images.picture import Picture, Samples, to_8, with_alpha
+from impasto.files.images.picture import Picture, Samples, in_bands, to_8, with_alpha
 from impasto.files.images.pillow import pillow_samples
 from impasto.files.images.problems import lenient
 
 _MOST_TIFF_CHANNELS = 32
+_MOST_TIFF_SEGMENTS = 250_000
+_PLAIN_COMPRESSIONS = (1, 2, 3, 4, 5, 8, 32773, 32946, 34925, 50000)
+"""None, CCITT, LZW, deflate, PackBits, LZMA, Zstandard: whose decoders are told how much may come out."""
+_IMAGES_INSIDE = {7: JpegImagePlugin.JpegImageFile, 50001: WebPImagePlugin.WebPImageFile}
+_BLOCK = 32
+"""JPEG's largest, to which parts may be rounded up."""
 _TIFF_COLOURS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3}
 """Channels by photometric interpretation: white is zero, black is zero, RGB, palette, CMYK, YCbCr."""
 
@@ -45,11 +52,20 @@ def open_tiff(file: IO[bytes]) -> Photo:
         _check_tiff(page, file.seek(0, os.SEEK_END))
         # tifffile decodes neither Lab nor YCbCr, unless it is JPEG inside.
         if page.photometric in _TIFF_COLOURS and (page.photometric != 6 or page.compression == 7):
+            _check_parts(page, file)
             return upright(_tiff_samples(page), orientation_of(exif))
         file.seek(0)
         return pillow_samples(TiffImagePlugin.TiffImageFile(file), page.iccprofile)  # turned upright by Pillow itself
 
-    return Photo(page.imagewidth, page.imagelength, page.iccprofile, exif, decode)
+    return Photo(page.imagewidth, page.imagelength, page.iccprofile, exif, decode, _bytes_per_pixel(page))
+
+
+def _bytes_per_pixel(page: Any) -> int:
+    """A strip and the picture that it becomes part of, as stored; or the latter, and twice what is made of it."""
+    channels: int = page.samplesperpixel
+    stored = channels * (1 if page.bitspersample <= 8 else -(-page.bitspersample // 16) * 2)
+    made = (4 if channels in (2, 4) else 3) * (1 if page.bitspersample <= 8 else 2)
+    return int(max(2 * stored, stored + 2 * made, 12))
 
 
 def _check_tiff(page: Any, file_size: int) -> None:
@@ -61,10 +77,26 @@ def _check_tiff(page: Any, file_size: int) -> None:
     segments = 1 if page.is_contiguous else math.prod(page.chunked)
     if not segments <= len(page.dataoffsets) == len(page.databytecounts) or not all(page.databytecounts):
         raise ValueError("a part of its pixels is missing")  # tifffile would leave it black
+    if segments > _MOST_TIFF_SEGMENTS:
+        raise ValueError(f"it is in more than {_MOST_TIFF_SEGMENTS:,} pieces")
     if any(map(lambda start, count: start + count > file_size, page.dataoffsets, page.databytecounts)):
         raise ValueError("the file is truncated")
     if page.compression == 1 and page.size * page.bitspersample > 3 * 8 * file_size:  # 3 spares subsampled colour
         raise ValueError("the file is truncated")
+
+
+def _check_parts(page: Any, file: IO[bytes]) -> None:
+    """Strips that are files of their own may be of any size, whatever the directory says."""
+    if page.compression in _PLAIN_COMPRESSIONS:
+        return
+    if page.compression not in _IMAGES_INSIDE:
+        raise ValueError(f"TIFF of compression {page.compression} is not supported")
+    width, height = (page.tilewidth, page.tilelength) if page.is_tiled else (page.imagewidth, page.rowsperstrip)
+    for start, count in zip(page.dataoffsets, page.databytecounts, strict=True):
+        file.seek(start)
+        inside = _IMAGES_INSIDE[page.compression](BytesIO(file.read(count)))
+        if inside.width > width + _BLOCK or inside.height > height + _BLOCK:
+            raise ValueError(f"a part of {width}×{height} pixels holds {inside.width}×{inside.height}")
 
 
 def _tiff_samples(page: Any) -> Samples:
@@ -73,6 +105,11 @@ def _tiff_samples(page: Any) -> Samples:
     colours = _TIFF_COLOURS[page.photometric]
     if stored.shape[2] < colours:
         raise ValueError(f"TIFF with {stored.shape[2]} instead of {colours} channels is not supported")
+    return in_bands(page.imagelength, page.imagewidth, lambda rows: _converted(page, stored[rows], colours))
+
+
+def _converted(page: Any, stored: Samples, colours: int) -> Samples:
+    """Rows as they are stored, made grey or RGB, with or without alpha."""
     if page.photometric == 3:
         return np.asarray(page.colormap.T[stored[..., 0].astype(np.uint16)] >> 8, np.uint8)  # 1-bit comes as bool
     alpha_kind = page.extrasamples[0] if page.extrasamples else 0  # 1: premultiplied, 2: straight, 0: no alpha
