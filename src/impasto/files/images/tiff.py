@@ -17,6 +17,7 @@ from impasto.files.images.picture import Picture, Samples, in_bands, to_8, with_
 from impasto.files.images.pillow import pillow_samples
 from impasto.files.images.problems import lenient
 
+_LARGEST_DIRECTORY = 64 << 20
 _MOST_TIFF_CHANNELS = 32
 _MOST_TIFF_SEGMENTS = 250_000
 _PLAIN_COMPRESSIONS = (1, 2, 3, 4, 5, 8, 32773, 32946, 34925, 50000)
@@ -45,7 +46,8 @@ def open_tiff(file: IO[bytes]) -> Photo:
         raise ValueError("its directory is damaged")
     exif = Image.Exif()
     file.seek(0)
-    lenient(lambda: exif.load_from_fp(file), None)
+    if sum(tag.valuebytecount for tag in page.tags) <= _LARGEST_DIRECTORY:  # Pillow reads what each of them claims
+        lenient(lambda: exif.load_from_fp(file), None)
     exif[ORIENTATION] = page.tags.valueof(ORIENTATION, 1)  # Pillow's EXIF does not know BigTIFF
 
     def decode(at_least: int | None) -> Samples:
@@ -54,6 +56,11 @@ def open_tiff(file: IO[bytes]) -> Photo:
         if page.photometric in _TIFF_COLOURS and (page.photometric != 6 or page.compression == 7):
             _check_parts(page, file)
             return upright(_tiff_samples(page), orientation_of(exif))
+        if page.photometric == 6 and page.samplesperpixel == 3 and page.bitspersample == 8:
+            # Pillow 12 cannot read what it writes of these.
+            _check_parts(page, file)
+            stored = Image.frombytes("YCbCr", (page.imagewidth, page.imagelength), page.asarray().tobytes())
+            return upright(pillow_samples(stored, page.iccprofile), orientation_of(exif))
         file.seek(0)
         return pillow_samples(TiffImagePlugin.TiffImageFile(file), page.iccprofile)  # turned upright by Pillow itself
 
