@@ -128,7 +128,7 @@ def test_max_iterations_ends_early_and_several_folders_count_together(
     out = tmp_path / "s.safetensors"
     done = impasto(
         *("train", painting, "--photos", photo_folder, tmp_path, "--out", out, *small),
-        *("--max-iterations", "2", "--run-dir", tmp_path / "run", "--live", "--tensorboard"),
+        *("--max-iterations", "2", "--run-dir", tmp_path / "run", "--live", "--track", "tensorboard"),
         DISPLAY="",
     )
     assert done.returncode == 0, done.stderr

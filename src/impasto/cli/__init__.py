@@ -36,7 +36,7 @@ EXTRAS = {
     "pyarrow": "cluster",
     "fsspec": "cluster",
     "ray": "cluster",
-    "tensorboard": "tensorboard",
+    **{name: name for name in ("tensorboard", "wandb", "trackio")},
 }
 """What a missing package comes with."""
 

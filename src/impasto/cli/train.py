@@ -54,7 +54,7 @@ def train(
     painting: Path | None = None,
     /,
     *,
-    photos: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
+    photos: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
     out: Path | None = None,
     recipe: str | None = None,
     base: str | None = None,
@@ -67,7 +67,7 @@ def train(
     resume: Path | None = None,
     overwrite: bool = False,
     live: bool = False,
-    tensorboard: bool = False,
+    track: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
     option: Annotated[Options | None, Parameter(name="*")] = None,
 ) -> None:
     """Train a painting into a style file.
@@ -77,7 +77,9 @@ def train(
     painting
         The style image: a file, or one that comes with the package (`impasto styles` lists those).
     photos
-        One or several folders of photos, searched with all folders below; without it images are drawn to train on.
+        Folders of photos, searched with all folders below, tar shards (as of WebDataset) or Parquet files; paths,
+        patterns, or addresses such as https://host/part-{000..099}.tar or s3://bucket/photos. Without it images are
+        drawn to train on.
     out
         The style file to write (default: the painting's name with .safetensors).
     recipe
@@ -103,15 +105,16 @@ def train(
         Replace a style file that exists.
     live
         Show the curves in a window.
-    tensorboard
-        Write the losses for TensorBoard into the run folder.
+    track
+        Send the curves elsewhere too: tensorboard (into the run folder), wandb, trackio; each needs the extra of its
+        name.
     """
     given = {key: value for key, value in vars(option).items() if value is not None} if option else {}
     with TrainingBar() as bar:
         common: dict[str, Any] = {
             "overwrite": overwrite,
             "live": live,
-            "tensorboard": tensorboard,
+            "track": track or (),
             "on_progress": bar,
             "on_download": bar.download,
             "announce": bar.announce,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ from impasto.training.run_folder import (
 from impasto.training.start import fits, trained_start
 from impasto.training.state import NotFiniteError, TrainState
 from impasto.training.stopping import StopRequest, TrainingStopped
+from impasto.training.tracking import tracking
 from impasto.training.trainer import TrainProgress
 from impasto.version import __version__
 
@@ -75,6 +76,10 @@ def with_weights(job: Job, network: str, on_download: Report | None, announce: A
     if job.loss_weights_sha256 not in ("", digest):
         raise ImpastoError(f"{path} holds other weights than those that this training began with; put those back")
     return replace(job, loss_weights=str(path.absolute()), loss_weights_sha256=digest)
+
+
+def options_of(config: TrainConfig) -> dict[str, Any]:
+    return {name: value for name, value in flatten(config).items() if value is not None}
 
 
 def one_line(error: BaseException) -> str:
@@ -128,7 +133,7 @@ class Run:
         together = f", {ranks.size} processes together" if ranks.size > 1 else ""
         announce(f"training on {config.device} in {config.precision} with {self.photos.usable:,} photos{together}")
 
-    def go(self, folder: RunFolder, listener: Listener, *, live: bool = False, tensorboard: bool = False) -> Path:
+    def go(self, folder: RunFolder, listener: Listener, *, live: bool = False, track: Sequence[str] = ()) -> Path:
         """Trains from the newest checkpoint in `folder`, or from the start, and writes the style file.
 
         Raises:
@@ -149,9 +154,9 @@ class Run:
             figure = ProgressFigure(folder.cut_losses(self.state.iteration, self.announce), window=live)
             if live and not figure.has_window:
                 self.announce("--live: no window can be opened here; the figure is drawn into the run folder")
-            listeners = [*([tensorboard_listener(folder.path)] if tensorboard else []), listener]
             try:
-                self._loop(folder, figure, listeners, stop)
+                with tracking(track, folder.path, options_of(self.config), self.announce) as trackers:
+                    self._loop(folder, figure, [*trackers, listener], stop)
                 over = trainer.is_over(self.state, self.photos, self.config)
                 path = self._finish() if over else None
                 folder.save_checkpoint(self.state, self.photos)
@@ -250,7 +255,7 @@ class Run:
             "painting_sha256": job.painting_sha256,
             "recipe": job.recipe,
             "loss_weights_sha256": job.loss_weights_sha256,
-            "options": {name: value for name, value in flatten(config).items() if value is not None},
+            "options": options_of(config),
             "iterations": self.state.iteration,
             "photos": self.photos.usable,
             "minutes": round(self.state.elapsed / 60, 1),
@@ -271,18 +276,3 @@ class Run:
             return gallery.rows_of(style, config.network.body)
         names = [self.job.name, IDENTITY][: config.network.styles]
         return make_style(config.network, weights, names, provenance)
-
-
-def tensorboard_listener(run_dir: Path) -> Listener:
-    """Writes the losses for TensorBoard. Raises ImpastoError when the extra is not installed."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise ImpastoError("--tensorboard needs a package: pip install 'impasto[tensorboard]'") from error
-    writer = SummaryWriter(str(run_dir / "tensorboard"))
-
-    def listen(progress: TrainProgress) -> None:
-        for name in ("total_loss", "content_loss", "style_loss", "learning_rate", "photos_per_second"):
-            writer.add_scalar(name, getattr(progress, name), progress.iteration)
-
-    return listen

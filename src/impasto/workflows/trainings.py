@@ -49,7 +49,7 @@ def train(
     run_dir: AnyPath | None = None,
     overwrite: bool = False,
     live: bool = False,
-    tensorboard: bool = False,
+    track: Sequence[str] = (),
     on_progress: Callable[[TrainProgress], None] | None = None,
     on_download: Report | None = None,
     announce: Callable[[str], None] | None = None,
@@ -70,7 +70,7 @@ def train(
         run_dir: the run folder; default ``runs/<painting>-<time>``.
         overwrite: whether `out` may be replaced.
         live: show the figure in a window.
-        tensorboard: write the losses for TensorBoard into the run folder.
+        track: who else gets the curves: `tensorboard`, `wandb`, `trackio`, each an extra of its name.
         on_progress: gets a TrainProgress after every step.
         on_download: gets the state of the download of the loss network's weights, where one is needed.
         announce: gets sentences for the user.
@@ -102,7 +102,9 @@ def train(
     from impasto.training.ranks import joined
     from impasto.training.run_folder import Job, RunFolder, new_run_dir
     from impasto.training.together import Setup, assembled
+    from impasto.training.tracking import check_trackers
 
+    check_trackers(track)
     if run_dir is not None:
         RunFolder.require_new(Path(run_dir))
     pixels = square(without_margin(style_image, config.style_margin), config.painting_size, config.style_fit)
@@ -122,7 +124,7 @@ def train(
         path = Path(run_dir) if run_dir is not None else new_run_dir(job.painting)
         folder = RunFolder.create(path, run.job, config, pixels)
         announce(f"run folder: {folder.path}")
-        return run.go(folder, on_progress or ignore, live=live, tensorboard=tensorboard)
+        return run.go(folder, on_progress or ignore, live=live, track=track)
 
 
 def _accompany_a_leader(options: Mapping[str, Any]) -> None:
@@ -171,7 +173,7 @@ def resume(
     *,
     overwrite: bool = False,
     live: bool = False,
-    tensorboard: bool = False,
+    track: Sequence[str] = (),
     on_progress: Callable[[TrainProgress], None] | None = None,
     on_download: Report | None = None,
     announce: Callable[[str], None] | None = None,
@@ -204,7 +206,7 @@ def resume(
     _check_style_target(Path(job.out), overwrite or out is None)
     with joined(config) as ranks:
         run = assembled(ranks.send(Setup(job, config, pixels)), ranks, announce or ignore, on_download)
-        return run.go(folder, on_progress or ignore, live=live, tensorboard=tensorboard)
+        return run.go(folder, on_progress or ignore, live=live, track=track)
 
 
 def _check_style_target(target: Path, overwrite: bool) -> None:
