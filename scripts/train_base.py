@@ -84,6 +84,8 @@ class Base:
 
 
 GALLERY: dict[str, Any] = {"ema": 0.998, "identity_weight": 100.0, "look_scale": (1.0, 1.5), "learning_rate": 2e-3}
+STEADY = {"temporal_weight": 120.0}
+"""What the network for videos learns beside."""
 BOTH = (SQUEEZENET, {"loss_network": "pocket", "look_scale": (1.25, 1.75)})
 START = ASSETS / "start" / "turbo.safetensors"
 TURBO = ASSETS / "gallery" / "turbo.safetensors"
@@ -96,7 +98,7 @@ MADE = {
         other_colours=True,
         left_out=("great_wave", "the_scream", "udnie", "flow_field"),
     ),
-    "turbo": Base(TURBO, {**BASES["turbo"], **GALLERY}, losses=BOTH, begins_with=(TURBO, START)),
+    "turbo": Base(TURBO, {**BASES["turbo"], **GALLERY, **STEADY}, losses=BOTH, begins_with=(TURBO, START)),
     "classic": Base(CLASSIC, {**BASES["classic"], **GALLERY}, losses=BOTH, begins_with=(CLASSIC,)),
 }
 

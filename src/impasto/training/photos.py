@@ -5,6 +5,7 @@ Broken ones are left out and named.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 from collections.abc import Iterator, Sequence
@@ -33,6 +34,8 @@ MAX_WORKERS = 8
 FEW_PHOTOS = 500
 SYNTHETIC_EPOCH = 2048
 """How many photos an epoch has when all of them are drawn."""
+# Workers that torch spawns abort now and then when an epoch is left early.
+START_ANEW = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 MOST_BROKEN_IN_A_ROW = 20
 _FRACTION, _SAMPLE = -1, -2
 """What random numbers are for, beside the epochs from 0 on."""
@@ -236,14 +239,14 @@ class Photos:
         if len(self.broken) > TOLERATED_SHARE * count or self.usable < self.config.batch_size:
             raise ImpastoError(self.complaint(f"{len(self.broken)} of the first {count} photos tried cannot be read"))
 
-    def _portions(self, places: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
+    def _portions(self, places: NDArray[np.int64], size: int) -> Sequence[NDArray[np.int64]] | NDArray[np.int64]:
         """Places in portions for the workers."""
         if not self.drawn:
-            return [places[i : i + size] for i in range(0, len(places), size)]
+            return places.reshape(-1, size)
         # Drawn photos come cheapest by whole blocks, wherever the epoch goes on.
         return np.split(places, np.flatnonzero(np.diff(places // BLOCK)) + 1)
 
-    def _chunks(self, order: NDArray[np.int64], portions: Sequence[NDArray[np.int64]], epoch: int) -> Iterator[Chunk]:
+    def _chunks(self, order: NDArray[np.int64], portions: Sequence[NDArray[np.int64]] | NDArray[np.int64], epoch: int) -> Iterator[Chunk]:
         workers = choose_workers(self.config.workers) if len(portions) > 2 else 0
         if self.drawn:
             self._synthetic.prepare()
@@ -255,7 +258,7 @@ class Photos:
             # A block of drawn photos is a supply for many batches, and large.
             prefetch_factor=(1 if self.drawn else 4) if workers else None,
             worker_init_fn=_start_worker if workers else None,
-            multiprocessing_context="spawn" if workers and self.collection.far else None,
+            multiprocessing_context=START_ANEW if workers and self.collection.far else None,
         )
         yield from loader
 

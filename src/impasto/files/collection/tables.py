@@ -70,7 +70,7 @@ def _described(file: str) -> tuple[str, list[int], int]:
     """The column of image bytes, the number of rows in each group, and the bytes of that column."""
     parquet = _pyarrow().parquet
     with _explained(file), opened(file) as handle:
-        table = parquet.ParquetFile(handle)
+        table = parquet.ParquetFile(handle, pre_buffer=False)
         column = _image_column(table.schema_arrow, file)
         groups = [table.metadata.row_group(number) for number in range(table.num_row_groups)]
         leaves = [group.column(i) for group in groups for i in range(group.num_columns)]
@@ -101,7 +101,7 @@ def _extract(file: str, column: str, group: int, path: Path) -> None:
     """Writes the image bytes of a group of rows: their number, where each ends, then all of them."""
     parquet = _pyarrow().parquet
     with _explained(file), opened(file) as handle:
-        table = parquet.ParquetFile(handle)
+        table = parquet.ParquetFile(handle, pre_buffer=False)
         ends = np.zeros(1 + table.metadata.row_group(group).num_rows, np.int64)
         ends[0] = len(ends) - 1
         with path.open("wb") as out:
