@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import signal
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType, TracebackType
 from typing import Any
 
 import numpy as np
@@ -23,6 +20,7 @@ from impasto.core.transformer import TransformerNet
 from impasto.errors import ImpastoError
 from impasto.files import gallery, style_file
 from impasto.files.download import Report
+from impasto.files.stop_request import StopRequest
 from impasto.files.style_file import IDENTITY, Style
 from impasto.files.weights import locate
 from impasto.training import trainer
@@ -258,28 +256,6 @@ class Run:
             return gallery.rows_of(style, config.network.body)
         names = [self.job.name, IDENTITY][: config.network.styles]
         return make_style(config.network, weights, names, provenance)
-
-
-class StopRequest:
-    """Turns the first Ctrl-C or SIGTERM into a request that the loop obeys after its step; the second one breaks."""
-
-    def __init__(self) -> None:
-        self.requested = False
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> StopRequest:
-        if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
-            raise KeyboardInterrupt
-        self.requested = True
 
 
 def tensorboard_listener(run_dir: Path) -> Listener:

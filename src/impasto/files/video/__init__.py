@@ -1,0 +1,26 @@
+"""Videos from disk and back to it, by FFmpeg (PyAV), with all that belongs to them: times, colours, sound, subtitles.
+
+Imports go one way: writing → assembling → parts, encoding → reading → animations → frame; codecs.
+"""
+
+from impasto.files.video.assembling import Around, left_out
+from impasto.files.video.codecs import ANIMATIONS, CODECS, CONTAINERS, USUAL_QUALITY, CodecName, codec_for
+from impasto.files.video.frame import Format, Frame
+from impasto.files.video.reading import AnyVideo, open_video
+from impasto.files.video.writing import VideoWriter
+
+__all__ = [
+    "ANIMATIONS",
+    "CODECS",
+    "CONTAINERS",
+    "USUAL_QUALITY",
+    "AnyVideo",
+    "Around",
+    "CodecName",
+    "Format",
+    "Frame",
+    "VideoWriter",
+    "codec_for",
+    "left_out",
+    "open_video",
+]

@@ -1,0 +1,120 @@
+"""Videos: frame after frame in the same manner, or in one that changes on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from impasto.errors import ImpastoError
+from impasto.stylizing.arrange import resized_size
+from impasto.stylizing.manner import Manner, WhichStyle, working_size
+from impasto.stylizing.mapping import in_order
+from impasto.stylizing.samples import Samples, resized_samples
+
+if TYPE_CHECKING:
+    from impasto.files.video import Format, Frame
+    from impasto.stylizing.stylizer import Stylizer
+
+GAP = 4
+"""Pixels between a frame and its stylized image, at least."""
+FRAMES_AHEAD = 4
+"""Decoded and not yet painted, or painted and not yet taken."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a video's manner comes to at its end, evenly from what it is at the beginning."""
+
+    style: WhichStyle = None
+    """None keeps the style."""
+    strength: float | None = None
+    """None keeps the strength."""
+    begin: float = 0.0
+    """When it begins, in seconds by the video's own clock."""
+    end: float = 0.0
+    """When it ends."""
+
+    def share(self, time: float) -> float:
+        """How much of the change has come to pass, 0 to 1."""
+        return 1.0 if self.end <= self.begin else min(1.0, max(0.0, (time - self.begin) / (self.end - self.begin)))
+
+
+class FramePainter:
+    """Repaints the frames of one video; may be called in several threads."""
+
+    def __init__(
+        self,
+        stylizer: Stylizer,
+        manner: Manner,
+        change: Change | None = None,
+        *,
+        size: int | None = None,
+        compare: bool = False,
+    ) -> None:
+        """
+        Args:
+            stylizer: ready for many photos.
+            size: longer side of the results in pixels, both sides made even; None keeps the video's.
+            compare: puts the frame beside its stylized image.
+        Raises:
+            ImpastoError: an unknown style, or a size out of range.
+        """
+        self.stylizer = stylizer
+        self.manner = manner
+        self.change = change
+        self.size = size
+        self.compare = compare
+        styles = manner.style, manner.style if change is None or change.style is None else change.style
+        self._first, self._last = (stylizer.weights(style) for style in styles)
+        stylizer.weights(manner.outside)
+
+    def __call__(self, frame: Frame) -> Frame:
+        """The stylized image of `frame`, at its time."""
+        manner, format = self._manner_at(frame.time), self.format(frame.format)
+        if not self.compare and self.stylizer.needs_no_finish(manner):
+            # Of the size that the network works on; who encodes it brings it to that of the video, with its colours.
+            size = working_size(format.height, format.width, stroke=manner.stroke)
+            mix = self.stylizer.weights(manner.style, manner.strength)
+            return frame.with_pixels(self.stylizer.paint(frame.pixels_at(*size), mix), format)
+        height, width = self._painted_size(frame.format)
+        photo = frame.pixels_at(height, width)
+        stylized = self.stylizer.repaint(photo, manner)
+        return frame.with_pixels(beside(photo, stylized) if self.compare else stylized, format)
+
+    def format(self, format: Format) -> Format:
+        """That of the results."""
+        height, width = self._painted_size(format)
+        return replace(format, height=height, width=2 * width + gap(width) if self.compare else width)
+
+    def _painted_size(self, format: Format) -> tuple[int, int]:
+        if self.size is None:
+            return format.height, format.width
+        width, height = resized_size(format.width, format.height, self.size)
+        return max(2, height // 2 * 2), max(2, width // 2 * 2)
+
+    def _manner_at(self, time: float) -> Manner:
+        if self.change is None:
+            return self.manner
+        share = self.change.share(time)
+        weights = (1 - share) * self._first + share * self._last
+        mix = {name: float(weight) for name, weight in zip(self.stylizer.style.names, weights, strict=True) if weight}
+        last = self.manner.strength if self.change.strength is None else self.change.strength
+        return replace(self.manner, style=mix, strength=self.manner.strength + share * (last - self.manner.strength))
+
+
+def painted(frames: Iterable[Frame], painter: FramePainter) -> Iterator[Frame]:
+    """The frames repainted, several at a time, in order; no more than a few are in memory."""
+    return in_order(frames, painter, ahead=FRAMES_AHEAD)
+
+
+def beside(photo: Samples, stylized: Samples) -> Samples:
+    """Both, (H, W, 3) each, with a white gap of an even width between, as encoders like it."""
+    white = np.full((photo.shape[0], gap(photo.shape[1]), 3), 255, np.uint8)
+    return np.concatenate([photo, white, stylized], axis=1)
+
+
+def gap(width: int) -> int:
+    return max(GAP, width // 200 * 2)
