@@ -13,6 +13,7 @@ from impasto.version import __version__
 
 if TYPE_CHECKING:
     from impasto.errors import ImpastoError as ImpastoError
+    from impasto.files.video import VideoWriter as VideoWriter
     from impasto.stylizing.stylizer import Stylizer as Stylizer
     from impasto.training.run import TrainingStopped as TrainingStopped
     from impasto.workflows import load as load
@@ -24,11 +25,12 @@ _HOMES = {
     "ImpastoError": "impasto.errors",
     "Stylizer": "impasto.stylizing.stylizer",
     "TrainingStopped": "impasto.training.run",
+    "VideoWriter": "impasto.files.video",
     "load": "impasto.workflows",
     "styles": "impasto.workflows",
     "train": "impasto.workflows",
 }
-__all__ = ["ImpastoError", "Stylizer", "TrainingStopped", "__version__", "load", "styles", "train"]
+__all__ = ["ImpastoError", "Stylizer", "TrainingStopped", "VideoWriter", "__version__", "load", "styles", "train"]
 
 
 def __getattr__(name: str) -> Any:

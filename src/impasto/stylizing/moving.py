@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,10 +13,10 @@ from impasto.errors import ImpastoError
 from impasto.stylizing.arrange import resized_size
 from impasto.stylizing.manner import Manner, WhichStyle, working_size
 from impasto.stylizing.mapping import in_order
-from impasto.stylizing.samples import Samples, resized_samples
+from impasto.stylizing.samples import Samples
 
 if TYPE_CHECKING:
-    from impasto.files.video import Format, Frame
+    from impasto.files.video import AnyVideo, Format, Frame
     from impasto.stylizing.stylizer import Stylizer
 
 GAP = 4
@@ -40,6 +41,27 @@ class Change:
     def share(self, time: float) -> float:
         """How much of the change has come to pass, 0 to 1."""
         return 1.0 if self.end <= self.begin else min(1.0, max(0.0, (time - self.begin) / (self.end - self.begin)))
+
+
+def change_over(
+    video: AnyVideo, style: WhichStyle, strength: float | None, start: float = 0.0, end: float | None = None
+) -> Change | None:
+    """The change to `style` and `strength` over the video, or over what is taken of it; None where neither is named.
+
+    Raises:
+        ImpastoError: a strength out of range, or a video that does not say how long it is.
+    """
+    if style is None and strength is None:
+        return None
+    Manner(strength=1.0 if strength is None else strength)
+    until = video.duration if end is None else Fraction(end)
+    if until is None:
+        raise ImpastoError(f"{video.path} does not say how long it is; name its end with --end")
+    if video.duration is not None:
+        until = min(until, video.duration)
+    # The last frame begins one before the end.
+    last = max(Fraction(start), until - 1 / video.format.rate)
+    return Change(style, strength, float(video.start + Fraction(start)), float(video.start + last))
 
 
 class FramePainter:
