@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -127,9 +127,9 @@ class FramePainter:
         return replace(self.manner, style=mix, strength=self.manner.strength + share * (last - self.manner.strength))
 
 
-def painted(frames: Iterable[Frame], painter: FramePainter) -> Iterator[Frame]:
+def painted(frames: Iterable[Frame], paint: Callable[[Frame], Frame]) -> Generator[Frame]:
     """The frames repainted, several at a time, in order; no more than a few are in memory."""
-    return in_order(frames, painter, ahead=FRAMES_AHEAD)
+    yield from in_order(frames, paint, ahead=FRAMES_AHEAD)
 
 
 def beside(photo: Samples, stylized: Samples) -> Samples:

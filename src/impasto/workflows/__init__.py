@@ -31,9 +31,18 @@ from impasto.workflows.repainting import (
     targets_in,
 )
 from impasto.workflows.trainings import resume, train, usual_recipe
+from impasto.workflows.videos import (
+    DEFAULT_VIDEO_STYLE,
+    VideoOptions,
+    VideoProgress,
+    VideoStopped,
+    is_unfinished,
+    stylize_video,
+)
 
 __all__ = [
     "DEFAULT_STYLE",
+    "DEFAULT_VIDEO_STYLE",
     "DEMO_PAINTING",
     "DEMO_STYLES",
     "PLAIN",
@@ -47,6 +56,9 @@ __all__ = [
     "Optimized",
     "Progress",
     "StylizeOptions",
+    "VideoOptions",
+    "VideoProgress",
+    "VideoStopped",
     "bench",
     "check_target",
     "contact_sheet",
@@ -54,6 +66,7 @@ __all__ = [
     "evaluate",
     "export",
     "find_style",
+    "is_unfinished",
     "jobs_of",
     "load",
     "load_several",
@@ -69,6 +82,7 @@ __all__ = [
     "stylize_image",
     "stylize_on_cluster",
     "stylize_photos",
+    "stylize_video",
     "targets_in",
     "train",
     "train_demo",

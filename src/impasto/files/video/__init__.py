@@ -3,8 +3,9 @@
 Imports go one way: writing → assembling → parts, encoding → reading → animations → frame; codecs.
 """
 
+from impasto.files.video.animations import Animation
 from impasto.files.video.assembling import Around, left_out
-from impasto.files.video.codecs import ANIMATIONS, CODECS, CONTAINERS, USUAL_QUALITY, CodecName, codec_for
+from impasto.files.video.codecs import ANIMATIONS, CODECS, CONTAINERS, USUAL_QUALITY, codec_for
 from impasto.files.video.frame import Format, Frame
 from impasto.files.video.reading import AnyVideo, open_video
 from impasto.files.video.writing import VideoWriter
@@ -14,9 +15,9 @@ __all__ = [
     "CODECS",
     "CONTAINERS",
     "USUAL_QUALITY",
+    "Animation",
     "AnyVideo",
     "Around",
-    "CodecName",
     "Format",
     "Frame",
     "VideoWriter",

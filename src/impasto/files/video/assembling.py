@@ -37,7 +37,8 @@ Timed = tuple[Fraction, int, "Packet[Any]"]
 class Around:
     """What is taken from the source besides its pictures."""
 
-    source: Path
+    source: Path | None
+    """None takes nothing."""
     begin: Fraction = Fraction(0)
     """Seconds by the source's clock that become 0; 0 leaves all times as they are."""
     end: Fraction | None = None
@@ -78,7 +79,7 @@ def assemble(parts: Parts, target: Path, tag: str | None, around: Around | None)
             stream.codec_context.codec_tag = tag
         begin = Fraction(0) if around is None else around.begin
         flows = [_pictures(parts, stream, begin)]
-        if around is not None:
+        if around is not None and around.source is not None:
             opened = files.enter_context(av.open(str(around.source), "r", metadata_errors="ignore"))
             copies, _ = _copies(opened, output, target)
             _describe(opened, output, around)

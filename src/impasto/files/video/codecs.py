@@ -5,12 +5,10 @@ from __future__ import annotations
 import typing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from impasto.config import CodecName
 from impasto.errors import ImpastoError
 from impasto.files.video.frame import Format
-
-CodecName = Literal["h264", "hevc", "vp9", "av1", "gif", "webp"]
 
 USUAL_QUALITY = 75
 """With H.264, what x264 calls crf 20."""
@@ -93,7 +91,7 @@ def codec_for(path: Path, name: str | None, quality: int) -> str:
     holds = CONTAINERS[path.suffix.lower()]
     if name is None:
         return holds[0]
-    if name not in typing.get_args(CodecName):
+    if name not in CODECS:
         raise ImpastoError(f"--codec is {name!r}; it must be one of {', '.join(typing.get_args(CodecName))}")
     if name not in holds:
         others = " ".join(suffix for suffix, codecs in CONTAINERS.items() if name in codecs)

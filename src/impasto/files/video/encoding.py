@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 
 import av
 import av.error
@@ -45,15 +45,6 @@ class Encoder:
             self._container = av.open(str(path), "w", format=container, options=options)
             self._stream = self._made_stream(quality)
 
-    def __enter__(self) -> Encoder:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self._container.close()
-
     def write(self, frame: Frame) -> None:
         """Appends `frame`, of any size. Raises ImpastoError when the disk is full or the encoder fails."""
         if self.first is None:
@@ -73,6 +64,11 @@ class Encoder:
             for encodable in self._palette(None) if self._palette else []:
                 self._mux(self._stream.encode(encodable))
             self._mux(self._stream.encode(None))
+            self._container.close()
+
+    def abandon(self) -> None:
+        """Lets go of a file that is of no use."""
+        with suppress(av.error.FFmpegError):
             self._container.close()
 
     def _mux(self, packets: list[Packet[VideoStream]]) -> None:

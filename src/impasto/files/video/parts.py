@@ -93,7 +93,7 @@ class Parts:
         """Deletes all that is ours in the folder, and the folder if nothing else is in it."""
         for path in [*self.folder.glob(f"[0-9]*_*_*{self.suffix}"), self.unfinished, self.folder / SETTINGS]:
             path.unlink(missing_ok=True)
-        if not any(self.folder.iterdir()):
+        if self.folder.exists() and not any(self.folder.iterdir()):
             self.folder.rmdir()
 
 

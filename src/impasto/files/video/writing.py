@@ -72,6 +72,7 @@ class VideoWriter:
         if kind is None:
             self.finish()
         else:
+            self.abandon()
             self._parts.remove()
 
     def prepared(self, frame: Frame) -> Frame:
@@ -110,6 +111,13 @@ class VideoWriter:
         if complete or self._part_seconds is None:
             self._parts.remove()
         return self.path
+
+    def abandon(self) -> None:
+        """Leaves no file, but the parts that are whole, with which another writer can go on."""
+        if self._encoder is not None:
+            self._encoder.abandon()
+        if not any(self._parts):
+            self._parts.remove()
 
     def _is_full(self, frame: Frame) -> bool:
         first = None if self._encoder is None else self._encoder.first

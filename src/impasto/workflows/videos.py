@@ -1,0 +1,214 @@
+"""Videos repainted from file to file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from impasto.config import CodecName
+from impasto.errors import ImpastoError
+from impasto.files.lock import alone
+from impasto.files.stop_request import StopRequest
+from impasto.stylizing.manner import Manner, WhichStyle
+from impasto.stylizing.stylizer import Stylizer
+from impasto.workflows.common import AnyPath
+
+if TYPE_CHECKING:
+    from impasto.files.video import AnyVideo
+
+
+DEFAULT_VIDEO_STYLE = "great_wave-turbo"
+
+
+class VideoWarning(UserWarning):
+    """A video was repainted, but not all that is in it."""
+
+
+class VideoStopped(KeyboardInterrupt):
+    """The user stopped the work; what is done is in a file that plays. The text says how to go on."""
+
+
+@dataclass(frozen=True)
+class VideoOptions:
+    """How a video is repainted and written."""
+
+    manner: Manner = field(default_factory=Manner)
+    """Which style, how much of it, whose colours and how large its strokes."""
+    style_to: WhichStyle = None
+    """What the style comes to at the end; None keeps it."""
+    strength_to: float | None = None
+    """What the strength comes to at the end; None keeps it."""
+    start: float = 0.0
+    """Seconds from the beginning where to begin."""
+    end: float | None = None
+    """Seconds from the beginning where to end; None is the end."""
+    size: int | None = None
+    """Longer side of the result in pixels, both sides made even; None keeps the video's size."""
+    compare: bool = False
+    """Put the frames beside their stylized images."""
+    codec: CodecName | None = None
+    """What it is written in; None is the usual one of the file's kind, H.264 for most."""
+    quality: int = 75
+    """1 to 100."""
+    sound: bool = True
+    """Whether sound, subtitles and chapters are copied."""
+    overwrite: bool = False
+    """Whether a file that exists may be replaced."""
+    resume: bool = False
+    """Go on with what a stopped run has left."""
+
+    def __post_init__(self) -> None:
+        if self.start < 0 or (self.end is not None and self.end <= self.start):
+            raise ImpastoError(f"from {self.start:g} to {self.end} there is no time; name seconds, --end after --start")
+
+
+@dataclass(frozen=True)
+class VideoProgress:
+    """How far a video is."""
+
+    frames: int
+    """Written in this run."""
+    done: float
+    """Of the video, 0 to 1; 0 where it does not say how long it is."""
+    elapsed: float
+    """Seconds since the first frame of this run."""
+    remaining: float | None
+    """Seconds; None where nothing tells yet."""
+
+    @property
+    def what(self) -> str:
+        rate = (self.frames - 1) / self.elapsed if self.elapsed > 0 else 0.0
+        return f"{self.frames:,} frames, {rate:.1f} a second"
+
+
+def stylize_video(
+    stylizer: Stylizer, source: AnyPath, out: AnyPath, options: VideoOptions | None = None
+) -> Iterator[VideoProgress]:
+    """Repaints the video `source` into the file `out`; yields after each frame.
+
+    Times, size, colours, sound and chapters stay as they are; rotated videos are turned upright. Decoding, the network
+    and encoding overlap. Ctrl-C ends it with a file that plays, and so does a source that breaks off.
+
+    Raises:
+        ImpastoError: a video that cannot be read, or a result that cannot or must not be written.
+        VideoStopped: Ctrl-C.
+    """
+    from impasto.files import video as videos
+    from impasto.stylizing.moving import FramePainter, change_over, painted
+
+    options, source, out = options or VideoOptions(), Path(source), Path(out)
+    codec = videos.codec_for(out, options.codec, options.quality)
+    if out.exists() and source.exists() and out.samefile(source):
+        raise ImpastoError(f"will not overwrite {out}: that is the video itself; name another --out")
+    with StopRequest() as stop, videos.open_video(source) as video, alone(out, lambda: _refuse(out)):
+        around = _around(video, out, options)
+        change = change_over(video, options.style_to, options.strength_to, options.start, options.end)
+        painter = FramePainter(
+            stylizer.for_many(changing=change is not None),
+            options.manner,
+            change,
+            size=options.size,
+            compare=options.compare,
+        )
+        writer = videos.VideoWriter(
+            out,
+            sound=around,
+            codec=codec,
+            quality=options.quality,
+            overwrite=options.overwrite,
+            resume=options.resume,
+            settings=_settings(video, stylizer, options, codec),
+        )
+        frames = video.frames(options.start, options.end, after=writer.last)
+        clock = _Clock(video, options)
+        try:
+            with closing(painted(frames, lambda frame: writer.prepared(painter(frame)))) as results:
+                for result in results:
+                    writer.write(result)
+                    yield clock.at(float(result.exact_time + result.duration * result.format.time_base))
+                    if stop.requested:
+                        break
+            writer.finish(complete=not stop.requested)
+        except BaseException:
+            writer.abandon()
+            raise
+        if video.damage is not None:
+            warnings.warn(f"{source} is damaged: {video.damage}", VideoWarning, stacklevel=2)
+        if stop.requested:
+            raise VideoStopped(f"stopped; {out} plays up to here, and the same command with --resume goes on")
+
+
+def is_unfinished(out: AnyPath) -> bool:
+    """Whether a stopped run has left something to go on with."""
+    return Path(f"{os.fspath(out)}.parts").is_dir()
+
+
+def _refuse(out: Path) -> None:
+    raise ImpastoError(f"another process is writing {out}; wait for it, or name another --out")
+
+
+def _around(video: AnyVideo, out: Path, options: VideoOptions) -> Any:
+    """What is copied from the source, with a warning of what cannot be."""
+    from impasto.files import video as videos
+
+    excerpt = options.start > 0
+    begin = video.start + Fraction(options.start) if excerpt else Fraction(0)
+    end = None if options.end is None else video.start + Fraction(options.end)
+    if out.suffix.lower() in videos.ANIMATIONS or isinstance(video, videos.Animation) or not options.sound:
+        return videos.Around(None, begin, end)
+    for name in videos.left_out(video.path, out):
+        warnings.warn(f"{out.suffix} files cannot hold the {name} of {video.path}", VideoWarning, stacklevel=3)
+    return videos.Around(video.path, begin, end)
+
+
+def _settings(video: AnyVideo, stylizer: Stylizer, options: VideoOptions, codec: str) -> dict[str, Any]:
+    """What a run has to have in common with the one that it goes on with."""
+    weights = hashlib.sha256()
+    for name in sorted(stylizer.style.tensors):
+        weights.update(stylizer.style.tensors[name].tobytes())
+    manner, facts = options.manner, video.path.stat()
+    return {
+        "source": [video.path.name, facts.st_size],
+        "network": weights.hexdigest(),
+        "mix": stylizer.weights(manner.style).tolist(),
+        "mix_to": None if options.style_to is None else stylizer.weights(options.style_to).tolist(),
+        "strength": manner.strength,
+        "strength_to": options.strength_to,
+        "colors": manner.colors,
+        "stroke": manner.stroke,
+        "start": options.start,
+        "end": options.end,
+        "size": options.size,
+        "compare": options.compare,
+        "codec": codec,
+        "quality": options.quality,
+    }
+
+
+class _Clock:
+    """Turns the time of a frame in its video into progress."""
+
+    def __init__(self, video: AnyVideo, options: VideoOptions) -> None:
+        self._begin = float(video.start) + options.start
+        length = None if video.duration is None else float(video.duration)
+        ends = [end for end in (length, options.end) if end is not None]
+        self._end = float(video.start) + min(ends) if ends else None
+        self._frames = 0
+        self._first: tuple[float, float] | None = None
+        """When the first frame of this run was there, and the share that was done then."""
+
+    def at(self, time_in_video: float) -> VideoProgress:
+        now, self._frames = time.monotonic(), self._frames + 1
+        length = None if self._end is None else self._end - self._begin
+        done = 0.0 if not length or length < 0 else min(1.0, max(0.0, (time_in_video - self._begin) / length))
+        self._first = self._first or (now, done)
+        elapsed, gained = now - self._first[0], done - self._first[1]
+        return VideoProgress(self._frames, done, elapsed, elapsed * (1 - done) / gained if gained > 0 else None)
