@@ -51,7 +51,7 @@ def video(
     style
         A bundled style's name (`impasto styles` lists them) or a style file (default: great_wave-turbo, the fastest).
     out
-        The result: .mp4, .mov, .mkv, .webm, .ts, .avi, .gif or .webp (default: beside the source, the style in its
+        The result: .mp4, .mov, .mkv, .webm, .ts, .gif or .webp (default: beside the source, the style in its
         name; an .mp4, or what the animation is).
     strength
         How much of the style: from 0, the video, to 1.

@@ -22,7 +22,7 @@ from impasto.stylizing.stylizer import Stylizer
 from impasto.workflows.common import AnyPath
 
 if TYPE_CHECKING:
-    from impasto.files.video import AnyVideo
+    from impasto.files.video import AnyVideo, Around
 
 
 DEFAULT_VIDEO_STYLE = "great_wave-turbo"
@@ -109,7 +109,6 @@ def stylize_video(
     if out.exists() and source.exists() and out.samefile(source):
         raise ImpastoError(f"will not overwrite {out}: that is the video itself; name another --out")
     with StopRequest() as stop, videos.open_video(source) as video, alone(out, lambda: _refuse(out)):
-        around = _around(video, out, options)
         change = change_over(video, options.style_to, options.strength_to, options.start, options.end)
         painter = FramePainter(
             stylizer.for_many(changing=change is not None),
@@ -120,13 +119,15 @@ def stylize_video(
         )
         writer = videos.VideoWriter(
             out,
-            sound=around,
+            sound=_around(video, options),
             codec=codec,
             quality=options.quality,
             overwrite=options.overwrite,
             resume=options.resume,
             settings=_settings(video, stylizer, options, codec),
         )
+        for name in writer.left_out:
+            warnings.warn(f"{out.suffix} files cannot hold the {name} of {source}", VideoWarning, stacklevel=2)
         frames = video.frames(options.start, options.end, after=writer.last)
         clock = _Clock(video, options)
         try:
@@ -155,18 +156,14 @@ def _refuse(out: Path) -> None:
     raise ImpastoError(f"another process is writing {out}; wait for it, or name another --out")
 
 
-def _around(video: AnyVideo, out: Path, options: VideoOptions) -> Any:
-    """What is copied from the source, with a warning of what cannot be."""
+def _around(video: AnyVideo, options: VideoOptions) -> Around:
+    """What is copied from the source."""
     from impasto.files import video as videos
 
-    excerpt = options.start > 0
-    begin = video.start + Fraction(options.start) if excerpt else Fraction(0)
+    begin = video.start + Fraction(options.start) if options.start > 0 else Fraction(0)
     end = None if options.end is None else video.start + Fraction(options.end)
-    if out.suffix.lower() in videos.ANIMATIONS or isinstance(video, videos.Animation) or not options.sound:
-        return videos.Around(None, begin, end)
-    for name in videos.left_out(video.path, out):
-        warnings.warn(f"{out.suffix} files cannot hold the {name} of {video.path}", VideoWarning, stacklevel=3)
-    return videos.Around(video.path, begin, end)
+    silent = isinstance(video, videos.Animation) or not options.sound
+    return videos.Around(None if silent else video.path, begin, end)
 
 
 def _settings(video: AnyVideo, stylizer: Stylizer, options: VideoOptions, codec: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Imports go one way: writing → assembling → parts, encoding → reading → a
 """
 
 from impasto.files.video.animations import Animation
-from impasto.files.video.assembling import Around, left_out
+from impasto.files.video.assembling import Around
 from impasto.files.video.codecs import ANIMATIONS, CODECS, CONTAINERS, USUAL_QUALITY, codec_for
 from impasto.files.video.frame import Format, Frame
 from impasto.files.video.reading import AnyVideo, open_video
@@ -22,6 +22,5 @@ __all__ = [
     "Frame",
     "VideoWriter",
     "codec_for",
-    "left_out",
     "open_video",
 ]

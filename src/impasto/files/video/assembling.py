@@ -45,16 +45,18 @@ class Around:
     """Seconds by the source's clock where it ends."""
 
 
-def left_out(source: Path, target: Path) -> list[str]:
-    """Subtitles and the like of `source` that files like `target` cannot hold, by name.
+def left_out(around: Around, target: Path) -> list[str]:
+    """Subtitles and the like of the source that files like `target` cannot hold, by name.
 
     Raises:
         ImpastoError: they cannot hold its sound.
     """
+    if around.source is None:
+        return []
     name = FFMPEG_NAMES[target.suffix.lower()]
     with (
-        explained("read", source),
-        av.open(str(source), "r", metadata_errors="ignore") as opened,
+        explained("read", around.source),
+        av.open(str(around.source), "r", metadata_errors="ignore") as opened,
         av.open(io.BytesIO(), "w", format=name) as output,
     ):
         return _copies(opened, output, target)[1]
@@ -147,9 +149,9 @@ def _sound(source: InputContainer, copies: dict[int, Stream], around: Around) ->
             source.seek(int(around.begin * 1_000_000))
     with suppress(av.error.FFmpegError):
         for packet in source.demux(*streams):
-            if packet.dts is None or packet.pts is None:
+            if packet.pts is None:
                 continue
-            base = packet.time_base
+            packet.dts, base = packet.pts if packet.dts is None else packet.dts, packet.time_base
             if packet.pts * base < around.begin and around.begin:
                 continue
             if around.end is not None and packet.pts * base >= around.end:

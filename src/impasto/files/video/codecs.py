@@ -56,7 +56,6 @@ CONTAINERS: dict[str, tuple[str, ...]] = {
     ".mkv": ("h264", "hevc", "av1", "vp9"),
     ".webm": ("vp9", "av1"),
     ".ts": ("h264", "hevc"),
-    ".avi": ("h264",),
     ".gif": ("gif",),
     ".webp": ("webp",),
 }
@@ -70,7 +69,6 @@ FFMPEG_NAMES = {
     ".mkv": "matroska",
     ".webm": "webm",
     ".ts": "mpegts",
-    ".avi": "avi",
     ".gif": "gif",
     ".webp": "webp",
 }

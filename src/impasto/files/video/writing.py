@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from impasto.errors import ImpastoError
-from impasto.files.video.assembling import Around, assemble
+from impasto.files.video.assembling import Around, assemble, left_out
 from impasto.files.video.codecs import ANIMATIONS, CODECS, FFMPEG_NAMES, USUAL_QUALITY, codec_for
 from impasto.files.video.encoding import Encoder, prepared
 from impasto.files.video.frame import Frame
@@ -48,7 +48,8 @@ class VideoWriter:
             quality: 1 to 100.
             resume: goes on with what an earlier writer of the same file and `settings` has left, see :attr:`last`.
         Raises:
-            ImpastoError: a suffix, codec or quality that is not known; a file that exists and must not be replaced.
+            ImpastoError: a suffix, codec or quality that is not known; a file that exists and must not be replaced;
+                a sound that such a file cannot hold.
         """
         self.path = Path(path)
         self.codec = codec_for(self.path, codec, quality)
@@ -60,6 +61,8 @@ class VideoWriter:
         if self.path.exists() and not (overwrite or (resume and self._parts.folder.exists())):
             raise ImpastoError(f"will not overwrite {path}: it exists already; name another --out, or add --overwrite")
         resume = resume and not animation
+        self.left_out = [] if animation or self._around is None else left_out(self._around, self.path)
+        """What belongs to the source of the sound and cannot be in such a file, by name."""
         self._parts.begin(settings or {}, resume=resume, overwrite=overwrite or animation)
         self._encoder: Encoder | None = None
         self.last = self._parts.last if resume else None
