@@ -135,8 +135,10 @@ class Frame:
         """The same in another size."""
         if self.turn.transposed:
             height, width = width, height
+        # Resized first, converted then: in one step it takes four times as long.
+        picture = _reformatted(self.picture, self.picture.format.name, height, width, {})
         source = {"src_colorspace": self.format.matrix, "src_color_range": self.format.range}
-        rgb = _reformatted(self.picture, RGB, height, width, {} if self.picture.format.is_rgb else source)
+        rgb = _reformatted(picture, RGB, height, width, {} if picture.format.is_rgb else source)
         return self.turn(cast(Pixels, rgb.to_ndarray()))
 
     def with_pixels(self, pixels: Pixels, format: Format | None = None) -> Frame:
@@ -162,6 +164,8 @@ class Frame:
 def _reformatted(
     picture: av.VideoFrame, pixel_format: str, height: int, width: int, colors: dict[str, Any]
 ) -> av.VideoFrame:
+    if (picture.format.name, picture.height, picture.width) == (pixel_format, height, width):
+        return picture
     if not hasattr(_own, "reformatters"):
         _own.reformatters = {}  # of this thread; each keeps its tables from picture to picture
     key = pixel_format, picture.width, picture.height, width, height
