@@ -17,9 +17,10 @@ MOST = 60
 
 
 def pictures(count: int, width: int = 64, height: int = 48) -> list[np.ndarray]:
-    """A crop that moves over a smooth picture."""
+    """A crop that moves over a smooth picture, and back."""
     large = np.asarray(photo(7, width + 2 * MOST, height + MOST))
-    return [np.ascontiguousarray(large[n : n + height, 2 * n : 2 * n + width]) for n in range(count)]
+    way = [min(n % (2 * MOST), 2 * MOST - n % (2 * MOST)) for n in range(count)]
+    return [np.ascontiguousarray(large[n : n + height, 2 * n : 2 * n + width]) for n in way]
 
 
 def make_clip(

@@ -94,6 +94,8 @@ def video(
     """
     if source is None:
         raise ImpastoError("which video? Use: impasto video IN.mp4 --style NAME --out OUT.mp4")
+    if source.is_dir():
+        raise ImpastoError(f"{source} is a folder; name a video")
     if resume and overwrite:
         raise ImpastoError("--resume goes on with what is there, and --overwrite replaces it; name one")
     if style is None and mix is None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -65,6 +67,7 @@ class VideoWriter:
         """What belongs to the source of the sound and cannot be in such a file, by name."""
         self._parts.begin(settings or {}, resume=resume, overwrite=overwrite or animation)
         self._encoder: Encoder | None = None
+        self._end: Fraction | None = None
         self.last = self._parts.last if resume else None
         """Time in seconds of the last frame that is written; None before the first."""
 
@@ -95,6 +98,7 @@ class VideoWriter:
             self._encoder = Encoder(self._parts.unfinished, frame.format, self.codec, self.quality, name)
         self._encoder.write(frame)
         self.last = frame.exact_time
+        self._end = frame.exact_time + frame.duration * frame.format.time_base
 
     def finish(self, *, complete: bool = True) -> Path:
         """Puts the file together from all that was written; what is not `complete` can be resumed.
@@ -110,7 +114,10 @@ class VideoWriter:
         if self._part_seconds is None:
             parts[0][0].replace(self.path)
         else:
-            assemble(self._parts, self.path, CODECS[self.codec].tag, self._around)
+            around = self._around
+            if around is not None and not complete:
+                around = replace(around, end=self._end)
+            assemble(self._parts, self.path, CODECS[self.codec].tag, around)
         if complete or self._part_seconds is None:
             self._parts.remove()
         return self.path
