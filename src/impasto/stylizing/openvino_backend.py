@@ -136,7 +136,13 @@ class OpenVinoBackend:
 
     def for_many(self, *, changing: bool = False) -> OpenVinoBackend:
         """For many photos one after the other: several at a time, so that reading and writing slow down but one."""
-        streams = min(MOST_STREAMS, os.cpu_count() or 1)
+        return self._with(min(MOST_STREAMS, os.cpu_count() or 1), changing)
+
+    def for_changing(self) -> OpenVinoBackend:
+        """For one photo at a time, in mixes that keep changing."""
+        return self._with(self.streams, True)
+
+    def _with(self, streams: int, changing: bool) -> OpenVinoBackend:
         if (streams, changing) == (self.streams, self.changing):
             return self
         return OpenVinoBackend(self.style, self.precision, streams, changing=changing)

@@ -86,6 +86,11 @@ class Stylizer:
         share = None if allowed == float("inf") else int(allowed)
         return Stylizer(self.style, prepare(changing=changing), self.own, max_memory=share)
 
+    def for_changing(self) -> Stylizer:
+        """The same, ready for a mix that changes from photo to photo."""
+        prepare = getattr(self.backend, "for_changing", lambda: self.backend)
+        return Stylizer(self.style, prepare(), self.own, max_memory=self.max_memory)
+
     def weights(self, style: WhichStyle = None, strength: float = 1.0) -> Floats:
         """How the network's styles are mixed for `style` at that strength, (styles,), the identity's row included.
 

@@ -39,6 +39,8 @@ from impasto.workflows.videos import (
     is_unfinished,
     stylize_video,
 )
+from impasto.workflows.webcam import WebcamOptions
+from impasto.workflows.webcam import show as show_webcam
 
 __all__ = [
     "DEFAULT_STYLE",
@@ -59,6 +61,7 @@ __all__ = [
     "VideoOptions",
     "VideoProgress",
     "VideoStopped",
+    "WebcamOptions",
     "bench",
     "check_target",
     "contact_sheet",
@@ -77,6 +80,7 @@ __all__ = [
     "read_mask",
     "resume",
     "sample_photos",
+    "show_webcam",
     "style_path",
     "styles",
     "stylize_image",

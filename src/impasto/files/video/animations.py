@@ -7,12 +7,11 @@ from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
-import av
 import numpy as np
 from PIL import Image
 
 from impasto.files.images.problems import explained
-from impasto.files.video.frame import RGB, Colors, Format, Frame
+from impasto.files.video.frame import Format, Frame
 
 SUFFIXES = (".gif", ".webp")
 TIME_BASE = Fraction(1, 1000)
@@ -39,7 +38,7 @@ class Animation:
             height, width = image.height, image.width
         self.start = Fraction(0)
         self.duration: Fraction | None = sum(durations) * TIME_BASE
-        self.format = Format(height, width, count / self.duration, TIME_BASE, colors=Colors.of_rgb(height))
+        self.format = Format.of_rgb(height, width, rate=count / self.duration, time_base=TIME_BASE)
 
     def __enter__(self) -> Animation:
         return self
@@ -64,7 +63,7 @@ class Animation:
                 if time >= start and (after is None or time > after):
                     white = Image.new("RGBA", rgba.size, "white")
                     pixels = np.asarray(Image.alpha_composite(white, rgba).convert("RGB"))
-                    yield Frame(av.VideoFrame.from_ndarray(pixels, RGB), self.format, pts, duration)
+                    yield Frame.of(pixels, self.format, pts, duration)
                 pts += duration
 
 

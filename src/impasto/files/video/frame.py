@@ -58,6 +58,11 @@ class Format:
     """Width of a pixel over its height."""
     colors: Colors = Colors()
 
+    @classmethod
+    def of_rgb(cls, height: int, width: int, *, rate: Fraction, time_base: Fraction) -> Format:
+        """For pictures that come from no video."""
+        return cls(height, width, rate, time_base, colors=Colors.of_rgb(height))
+
     @property
     def matrix(self) -> int:
         """The converter's name for the matrix; a guess by the size where the stream says nothing."""
@@ -111,6 +116,12 @@ class Frame:
     """For how long, in ticks."""
     turn: Turn = Turn()
 
+    @classmethod
+    def of(cls, pixels: Pixels, format: Format, pts: int, duration: int | None = None) -> Frame:
+        """One of pixels, uint8 (H, W, 3) RGB."""
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), RGB)
+        return cls(picture, format, pts, format.ticks if duration is None else duration)
+
     @property
     def time(self) -> float:
         """When it is shown, in seconds."""
@@ -143,8 +154,7 @@ class Frame:
 
     def with_pixels(self, pixels: Pixels, format: Format | None = None) -> Frame:
         """Another picture, uint8 (h, w, 3), at the same time; of another size, it is brought to that of the format."""
-        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), RGB)
-        return replace(self, picture=picture, format=format or self.format, turn=Turn())
+        return Frame.of(pixels, format or self.format, self.pts, self.duration)
 
     def in_rgb(self) -> Frame:
         """The same in RGB, upright, of the video's size."""
