@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,17 +50,19 @@ def change_over(
     Raises:
         ImpastoError: a strength out of range, or a video that does not say how long it is.
     """
+    from impasto.files.video import exact
+
     if style is None and strength is None:
         return None
     Manner(strength=1.0 if strength is None else strength)
-    until = video.duration if end is None else Fraction(end)
+    until = video.duration if end is None else exact(end)
     if until is None:
         raise ImpastoError(f"{video.path} does not say how long it is; name its end with --end")
     if video.duration is not None:
         until = min(until, video.duration)
     # The last frame begins one before the end.
-    last = max(Fraction(start), until - 1 / video.format.rate)
-    return Change(style, strength, float(video.start + Fraction(start)), float(video.start + last))
+    last = max(exact(start), until - 1 / video.format.rate)
+    return Change(style, strength, float(video.start + exact(start)), float(video.start + last))
 
 
 class FramePainter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import time
 import warnings
@@ -66,7 +67,8 @@ class VideoOptions:
     """Go on with what a stopped run has left."""
 
     def __post_init__(self) -> None:
-        if self.start < 0 or (self.end is not None and self.end <= self.start):
+        ends = math.inf if self.end is None else self.end
+        if not 0 <= self.start < ends:
             raise ImpastoError(f"from {self.start:g} to {self.end} there is no time; name seconds, --end after --start")
 
 
@@ -160,8 +162,8 @@ def _around(video: AnyVideo, options: VideoOptions) -> Around:
     """What is copied from the source."""
     from impasto.files import video as videos
 
-    begin = video.start + Fraction(options.start) if options.start > 0 else Fraction(0)
-    end = None if options.end is None else video.start + Fraction(options.end)
+    begin = video.start + videos.exact(options.start) if options.start > 0 else Fraction(0)
+    end = None if options.end is None else video.start + videos.exact(options.end)
     silent = isinstance(video, videos.Animation) or not options.sound
     return videos.Around(None if silent else video.path, begin, end)
 

@@ -215,8 +215,8 @@ class Window:
         import cv2
 
         shown = np.ascontiguousarray(pixels[..., ::-1])
-        place, font = (8, pixels.shape[0] - 10), cv2.FONT_HERSHEY_SIMPLEX
-        size = min(1.0, pixels.shape[1] / 1200)
+        size, font = min(1.0, pixels.shape[1] / 1200), cv2.FONT_HERSHEY_SIMPLEX
+        place = 8, round(30 * size) + 4
         for color, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
             cv2.putText(shown, text, place, font, size, color, thickness, cv2.LINE_AA)
         cv2.imshow(WINDOW, shown)

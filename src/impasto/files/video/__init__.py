@@ -6,7 +6,7 @@ Imports go one way: writing → assembling → parts, encoding → reading → a
 from impasto.files.video.animations import Animation
 from impasto.files.video.assembling import Around
 from impasto.files.video.codecs import ANIMATIONS, CODECS, CONTAINERS, USUAL_QUALITY, codec_for
-from impasto.files.video.frame import Format, Frame
+from impasto.files.video.frame import Format, Frame, exact
 from impasto.files.video.reading import AnyVideo, open_video
 from impasto.files.video.writing import VideoWriter
 
@@ -22,5 +22,6 @@ __all__ = [
     "Frame",
     "VideoWriter",
     "codec_for",
+    "exact",
     "open_video",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from impasto.files.images.problems import explained
-from impasto.files.video.frame import Format, Frame
+from impasto.files.video.frame import Format, Frame, exact
 
 SUFFIXES = (".gif", ".webp")
 TIME_BASE = Fraction(1, 1000)
@@ -58,9 +58,9 @@ class Animation:
                     self.damage = f"it breaks off ({error})"
                     return
                 time = pts * TIME_BASE
-                if end is not None and time >= end:
+                if end is not None and time >= exact(end):
                     return
-                if time >= start and (after is None or time > after):
+                if time >= exact(start) and (after is None or time > after):
                     white = Image.new("RGBA", rgba.size, "white")
                     pixels = np.asarray(Image.alpha_composite(white, rgba).convert("RGB"))
                     yield Frame.of(pixels, self.format, pts, duration)

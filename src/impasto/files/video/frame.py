@@ -29,6 +29,11 @@ BT709, BT601 = 1, 6
 _own = threading.local()
 
 
+def exact(seconds: float) -> Fraction:
+    """The number as it is written: 0.2 is a fifth, and not the float next to it."""
+    return Fraction(str(seconds))
+
+
 @dataclass(frozen=True)
 class Colors:
     """How a stream's numbers stand for colours; its tags, by the numbers of H.273."""

@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 
 from impasto.errors import ImpastoError
 from impasto.files.video.animations import Animation, is_animation
-from impasto.files.video.frame import FULL_RANGE, Colors, Format, Frame, Turn
+from impasto.files.video.frame import FULL_RANGE, Colors, Format, Frame, Turn, exact
 
 AnyPath = str | os.PathLike[str]
 
@@ -67,10 +67,10 @@ class Video:
         Args:
             after: only those behind this time, in seconds by the file's own clock.
         """
-        first = self.start + Fraction(start) if start > 0 else None
+        first = self.start + exact(start) if start > 0 else None
         if after is not None:
             first = after if first is None else max(first, after)
-        last = None if end is None else self.start + Fraction(end)
+        last = None if end is None else self.start + exact(end)
         for frame in self._timed(first):
             time = frame.exact_time
             if last is not None and time >= last:
