@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
@@ -39,6 +40,7 @@ class Encoder:
         """Time of the first frame in seconds."""
         self._last = -1
         self._durations: dict[int, int] = {}
+        os.environ.setdefault("SVT_LOG", "1")  # of AV1: errors alone
         self._palette = Palette(format, self.time_base) if codec == "gif" else None
         with explained("write", path):
             options = {"loop": "0"} if codec == "webp" else None
