@@ -69,7 +69,9 @@ class VideoOptions:
     def __post_init__(self) -> None:
         ends = math.inf if self.end is None else self.end
         if not 0 <= self.start < ends:
-            raise ImpastoError(f"--start is {self.start:g} and --end {ends:g}; name seconds from 0 on, the end after the start")
+            raise ImpastoError(
+                f"--start is {self.start:g} and --end {ends:g}; name seconds from 0 on, the end after the start"
+            )
 
 
 @dataclass(frozen=True)

@@ -41,11 +41,10 @@ class Video:
         self.damage: str | None = None
         """What was wrong with the frames that were read so far."""
         self._container, self._stream = self._opened()
-        first = next(self._decoded(None), None)
+        first = next(self._decoded(), None)
         if first is None:
             raise ImpastoError(f"cannot read {path}: {self.damage or 'there is no picture in it'}; is it a video?")
         self.damage = None
-        self._rewind()
         self.turn = Turn.of(_display_matrix(first))
         self.format = self._format(first)
         self.start = Fraction(self._container.start_time or 0) * MICROSECONDS
@@ -82,7 +81,9 @@ class Video:
         """Frames with times that grow, from a key frame before `first` on."""
         base, ticks = self.format.time_base, self.format.ticks
         last, due = -(1 << 62), 0
-        for picture in self._decoded(first):
+        if first is None or not self._seek(first):
+            self._rewind()
+        for picture in self._decoded():
             pts = due if picture.pts is None else picture.pts
             duration = picture.duration or ticks
             if picture.time_base and picture.time_base != base:
@@ -91,9 +92,7 @@ class Video:
             yield Frame(picture, self.format, pts, max(1, duration), self.turn)
             last, due = pts, pts + duration
 
-    def _decoded(self, first: Fraction | None) -> Iterator[av.VideoFrame]:
-        if first is None or not self._seek(first):
-            self._rewind()
+    def _decoded(self) -> Iterator[av.VideoFrame]:
         broken = 0
         for packet in self._packets():
             try:
@@ -122,9 +121,8 @@ class Video:
         return True
 
     def _rewind(self) -> None:
-        """From the very beginning: not every file can be sought in."""
-        if hasattr(self, "_container"):
-            self._container.close()
+        """To the very beginning, which not every file can be sought for."""
+        self._container.close()
         self._container, self._stream = self._opened()
 
     def _opened(self) -> tuple[InputContainer, VideoStream]:
