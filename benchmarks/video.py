@@ -74,7 +74,8 @@ def repeat(source: Path, target: Path, times: int) -> None:
                 for packet in opened.demux():
                     if packet.pts is None or packet.dts is None:
                         continue
-                    ticks = round(number * Fraction(opened.duration, 1_000_000) / packet.time_base)
+                    # With a gap of a tenth, since the sound begins before the pictures and ends after them.
+                    ticks = round(number * Fraction(opened.duration + 100_000, 1_000_000) / packet.time_base)
                     packet.pts, packet.dts = packet.pts + ticks, packet.dts + ticks
                     packet.stream = streams[packet.stream_index]
                     output.mux(packet)

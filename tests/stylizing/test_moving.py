@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator
 from fractions import Fraction
@@ -23,6 +24,7 @@ from impasto.stylizing.moving import Change, FramePainter, beside, change_over, 
 from impasto.stylizing.openvino_backend import OpenVinoBackend
 from impasto.stylizing.pace import SCALES, Pace
 from impasto.stylizing.stylizer import Stylizer
+from support import photo
 
 FORMAT = Format.of_rgb(48, 64, rate=Fraction(30), time_base=Fraction(1, 30))
 
@@ -36,8 +38,8 @@ def test_frames_of_a_video_are_what_the_stylizer_makes_of_them(tmp_path: Path) -
     stylizer = impasto.load("great_wave-turbo", precision="float32")
     results = list(stylizer.video(source, strength=0.7))
     assert [round(frame.time * 30) for frame in results] == [0, 1, 2, 3, 4]
-    for frame, photo in zip(results, pictures(5), strict=True):
-        np.testing.assert_allclose(frame.pixels, stylizer(photo, strength=0.7), atol=1)
+    for frame, picture in zip(results, pictures(5), strict=True):
+        np.testing.assert_allclose(frame.pixels, stylizer(picture, strength=0.7), atol=1)
         assert frame.image.size == (64, 48)
     with VideoWriter(tmp_path / "o.mp4", sound=source) as writer:
         for frame in stylizer.video(source, start=0.05, size=32):
@@ -77,13 +79,13 @@ def test_the_change_goes_evenly_from_the_first_frame_to_the_last(tmp_path: Path)
 def test_a_mix_that_may_change_gives_what_a_fixed_one_gives(kind: str) -> None:
     style = style_of(kind)
     fixed, changing = (OpenVinoBackend(style, changing=changing) for changing in (False, True))
-    photo = np.stack(pictures(1))
+    batch = np.stack(pictures(1))
     for mix in ([1, 0, 0], [0.2, 0.3, 0.5], [0, 0.5, 0.5]):
         weights = np.array(mix, np.float32)
         for _ in range(2):  # of any size first, then of this one
-            ours, theirs = changing(photo, weights), fixed(photo, weights)
+            ours, theirs = changing(batch, weights), fixed(batch, weights)
             np.testing.assert_allclose(ours.astype(int), theirs, atol=1)
-    planes = photo.transpose(0, 3, 1, 2).astype(np.float32) / 255
+    planes = batch.transpose(0, 3, 1, 2).astype(np.float32) / 255
     np.testing.assert_allclose(changing(planes, weights), fixed(planes, weights), atol=1e-3)
 
 
@@ -133,8 +135,8 @@ def test_no_more_than_a_few_frames_are_begun_before_they_are_taken() -> None:
 
 def test_a_frame_beside_its_stylized_image_has_an_even_width() -> None:
     for width in (3, 64, 1280, 1921):
-        photo = np.zeros((2, width, 3), np.uint8)
-        both = beside(photo, photo + 7)
+        black = np.zeros((2, width, 3), np.uint8)
+        both = beside(black, black + 7)
         assert both.shape[1] % 2 == 0
         assert (both[:, :width] == 0).all()
         assert (both[:, -width:] == 7).all()
@@ -160,3 +162,46 @@ def test_the_pace_comes_back_when_the_machine_is_free_again() -> None:
         for _ in range(200):
             pace.took(seconds * pace.scale**2)
         assert pace.scale == expected
+
+
+def crossed(count: int) -> list[np.ndarray]:
+    """A still picture that a bright disc crosses in its upper half."""
+    still, rows, columns = np.asarray(photo(3, 96, 96)), *np.mgrid[:96, :96]
+    scenes = []
+    for number in range(count):
+        scene = still.copy()
+        scene[(rows - 24) ** 2 + (columns - 12 * number + 20) ** 2 < 400] = 255
+        scenes.append(scene)
+    return scenes
+
+
+SQUARE = Format.of_rgb(96, 96, rate=Fraction(10), time_base=Fraction(1, 10))
+
+
+def changes(stylizer: Stylizer, scenes: list[np.ndarray], steady: float) -> tuple[list[np.ndarray], float]:
+    """The stylized scenes, and how much their lower quarter changes from one to the next."""
+    painter = FramePainter(stylizer, Manner(), steady=steady)
+    moving = [Frame.of(scene, SQUARE, number) for number, scene in enumerate(scenes)]
+    results = [frame.pixels.astype(int) for frame in painted(moving, painter, painter.workers)]
+    lower = [result[72:] for result in results]
+    return results, float(np.mean([np.abs(one - other).mean() for one, other in itertools.pairwise(lower)]))
+
+
+def test_steady_frames_change_less_where_nothing_moves() -> None:
+    stylizer = impasto.load("great_wave-turbo", precision="float32")
+    scenes = crossed(14)
+    plain, of_plain = changes(stylizer, scenes, 0.0)
+    steady, of_steady = changes(stylizer, scenes, 1.0)
+    assert of_plain > 0.5
+    assert of_steady < 0.6 * of_plain
+    np.testing.assert_allclose(steady[0], plain[0], atol=2)  # nothing to average with
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_steady_frames_of_a_still_scene_and_after_a_cut_are_as_ever(kind: str) -> None:
+    style = style_of(kind)
+    stylizer = Stylizer(style, make_backend(style, precision="float32"))
+    dark, bright = np.asarray(photo(3, 96, 96)) // 4, 255 - np.asarray(photo(4, 96, 96)) // 4
+    steady, _ = changes(stylizer, [dark, dark, dark, bright, bright, dark], 0.5)
+    for result, scene in zip(steady, [dark, dark, dark, bright, bright, dark], strict=True):
+        np.testing.assert_allclose(result, stylizer(scene).astype(int), atol=2)

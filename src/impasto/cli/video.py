@@ -29,6 +29,7 @@ def video(
     compare: bool = False,
     keep_colors: bool = False,
     stroke: float = 1.0,
+    steady: float = 0.0,
     size: int | None = None,
     codec: CodecName | None = None,
     quality: int = 75,
@@ -71,6 +72,9 @@ def video(
         Keep the video's colours: its hue and chroma under the stylized lightness. Takes longer.
     stroke
         Size of the strokes, 0.25 to 4.
+    steady
+        Seconds, such as 0.5, over which the network's statistics are averaged, so that what enters the picture does not
+        change the rest at once. Takes longer, and is reset on a cut (default: 0, not averaged).
     size
         Longer side of the result in pixels; both sides are made even (default: that of the video).
     codec
@@ -110,6 +114,7 @@ def video(
         end=end,
         size=size,
         compare=compare,
+        steady=steady,
         codec=codec,
         quality=quality,
         sound=not no_sound,

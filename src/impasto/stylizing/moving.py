@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ import numpy as np
 from impasto.errors import ImpastoError
 from impasto.stylizing.arrange import resized_size
 from impasto.stylizing.manner import Manner, WhichStyle, working_size
-from impasto.stylizing.mapping import in_order
+from impasto.stylizing.mapping import WORKERS, in_order
 from impasto.stylizing.samples import Samples
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 GAP = 4
 """Pixels between a frame and its stylized image, at least."""
+THUMBNAIL = (18, 32)
+CUT = 32
+"""How much of 255 the pixels of two thumbnails differ, on the average, where another scene begins."""
 FRAMES_AHEAD = 4
 """Decoded and not yet painted, or painted and not yet taken."""
 
@@ -65,6 +69,22 @@ def change_over(
     return Change(style, strength, float(video.start + exact(start)), float(video.start + last))
 
 
+class Steadiness:
+    """How much each frame of a video counts in what is averaged over some time; a cut forgets what was before."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._last: tuple[float, Samples] | None = None
+
+    def share(self, frame: Frame) -> float:
+        """Of `frame`, which follows the one before: from 0 to 1, all."""
+        small = frame.pixels_at(*THUMBNAIL).astype(np.int16)
+        last, self._last = self._last, (frame.time, small)
+        if last is None or np.abs(small - last[1]).mean() > CUT:
+            return 1.0
+        return 1.0 - math.exp(-(frame.time - last[0]) / self.seconds)
+
+
 class FramePainter:
     """Repaints the frames of one video; may be called in several threads."""
 
@@ -76,16 +96,21 @@ class FramePainter:
         *,
         size: int | None = None,
         compare: bool = False,
+        steady: float = 0.0,
     ) -> None:
         """
         Args:
             stylizer: ready for many photos.
             size: longer side of the results in pixels, both sides made even; None keeps the video's.
             compare: puts the frame beside its stylized image.
+            steady: seconds over which the network's statistics are averaged; such frames have to come one by one.
         Raises:
-            ImpastoError: an unknown style, or a size out of range.
+            ImpastoError: an unknown style, a size out of range, or a backend that averages nothing.
         """
-        self.stylizer = stylizer
+        self.stylizer = stylizer.for_steady() if steady else stylizer
+        self.workers = 1 if steady else WORKERS
+        """How many frames may be painted at the same time."""
+        self._steadiness = Steadiness(steady) if steady else None
         self.manner = manner
         self.change = change
         self.size = size
@@ -96,6 +121,8 @@ class FramePainter:
 
     def __call__(self, frame: Frame) -> Frame:
         """The stylized image of `frame`, at its time."""
+        if self._steadiness is not None:
+            self.stylizer.backend.share = self._steadiness.share(frame)  # type: ignore[attr-defined]
         manner, format = self._manner_at(frame.time), self.format(frame.format)
         if not self.compare and self.stylizer.needs_no_finish(manner):
             # Of the size that the network works on; who encodes it brings it to that of the video, with its colours.
@@ -128,9 +155,9 @@ class FramePainter:
         return replace(self.manner, style=mix, strength=self.manner.strength + share * (last - self.manner.strength))
 
 
-def painted(frames: Iterable[Frame], paint: Callable[[Frame], Frame]) -> Generator[Frame]:
+def painted(frames: Iterable[Frame], paint: Callable[[Frame], Frame], workers: int = WORKERS) -> Generator[Frame]:
     """The frames repainted, several at a time, in order; no more than a few are in memory."""
-    yield from in_order(frames, paint, ahead=FRAMES_AHEAD)
+    yield from in_order(frames, paint, workers, FRAMES_AHEAD)
 
 
 def beside(photo: Samples, stylized: Samples) -> Samples:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
@@ -158,10 +159,15 @@ class OpenVinoBackend:
         result = draw(OpenVinoOps(inputs[1] if self.changing else mix), self.style.network, self.style.tensors, values)
         if not as_pixels:
             return ov.Model([op.multiply(result, constant(np.float32(1 / 255)))], inputs, "impasto")
-        # What becomes an integer is cut off, not rounded.
-        model = ov.Model([op.add(result, constant(np.float32(0.5)))], inputs, "impasto")
-        steps = PrePostProcessor(model)
-        for place in (steps.input(0), steps.output(0)):
-            place.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
-            place.model().set_layout(ov.Layout("NCHW"))
-        return steps.build()
+        return in_pixels(result, inputs)
+
+
+def in_pixels(result: Any, inputs: list[Any], more: Sequence[Any] = ()) -> ov.Model:
+    """The model of a graph whose first input and first output are uint8 (B, H, W, 3); `more` are further outputs."""
+    # What becomes an integer is cut off, not rounded.
+    model = ov.Model([op.add(result, constant(np.float32(0.5))), *more], inputs, "impasto")
+    steps = PrePostProcessor(model)
+    for place in (steps.input(0), steps.output(0)):
+        place.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+        place.model().set_layout(ov.Layout("NCHW"))
+    return steps.build()

@@ -91,6 +91,19 @@ class Stylizer:
         prepare = getattr(self.backend, "for_changing", lambda: self.backend)
         return Stylizer(self.style, prepare(), self.own, max_memory=self.max_memory)
 
+    def for_steady(self) -> Stylizer:
+        """The same for the frames of one video, whose statistics are averaged.
+
+        Raises:
+            ImpastoError: another backend than OpenVINO.
+        """
+        if self.backend.name != "openvino":
+            raise ImpastoError(f"the {self.backend.name} backend cannot keep a video steady; take --backend openvino")
+        from impasto.stylizing.steady import SteadyBackend
+
+        backend = SteadyBackend(self.style, self.backend.precision)
+        return Stylizer(self.style, backend, self.own, max_memory=self.max_memory)
+
     def weights(self, style: WhichStyle = None, strength: float = 1.0) -> Floats:
         """How the network's styles are mixed for `style` at that strength, (styles,), the identity's row included.
 
@@ -152,6 +165,7 @@ class Stylizer:
         start: float = 0.0,
         end: float | None = None,
         size: int | None = None,
+        steady: float = 0.0,
         style_to: WhichStyle = None,
         strength_to: float | None = None,
         **manner: Any,
@@ -165,6 +179,8 @@ class Stylizer:
         Args:
             start, end: the part of it, in seconds from its beginning.
             size: longer side of the frames in pixels, both sides made even (default: as they are).
+            steady: seconds over which the network's statistics are averaged, so that what enters the picture does not
+                change the rest at once; takes twice as long. 0 averages nothing.
             style_to, strength_to: what style and strength come to at the end, evenly from what they are at first.
             style, manner: as for a call.
         Raises:
@@ -176,11 +192,11 @@ class Stylizer:
         video = open_video(path)
         change = change_over(video, style_to, strength_to, start, end)
         many = self.for_many(changing=change is not None)
-        painter = FramePainter(many, Manner(style, **manner), change, size=size)
+        painter = FramePainter(many, Manner(style, **manner), change, size=size, steady=steady)
 
         def frames() -> Iterator[Frame]:
             with video:
-                yield from painted(video.frames(start, end), painter)
+                yield from painted(video.frames(start, end), painter, painter.workers)
 
         return frames()
 

@@ -55,6 +55,8 @@ class VideoOptions:
     """Longer side of the result in pixels, both sides made even; None keeps the video's size."""
     compare: bool = False
     """Put the frames beside their stylized images."""
+    steady: float = 0.0
+    """Seconds over which the network's statistics are averaged; 0 averages nothing."""
     codec: CodecName | None = None
     """What it is written in; None is the usual one of the file's kind, H.264 for most."""
     quality: int = 75
@@ -67,6 +69,8 @@ class VideoOptions:
     """Go on with what a stopped run has left."""
 
     def __post_init__(self) -> None:
+        if not 0 <= self.steady <= 60:
+            raise ImpastoError(f"--steady is {self.steady:g}; it must lie between 0 and 60 seconds")
         ends = math.inf if self.end is None else self.end
         if not 0 <= self.start < ends:
             raise ImpastoError(
@@ -120,6 +124,7 @@ def stylize_video(
             change,
             size=options.size,
             compare=options.compare,
+            steady=options.steady,
         )
         writer = videos.VideoWriter(
             out,
@@ -135,7 +140,7 @@ def stylize_video(
         frames = video.frames(options.start, options.end, after=writer.last)
         clock = _Clock(video, options)
         try:
-            with closing(painted(frames, lambda frame: writer.prepared(painter(frame)))) as results:
+            with closing(painted(frames, lambda frame: writer.prepared(painter(frame)), painter.workers)) as results:
                 for result in results:
                     writer.write(result)
                     yield clock.at(float(result.exact_time + result.duration * result.format.time_base))
@@ -189,6 +194,7 @@ def _settings(video: AnyVideo, stylizer: Stylizer, options: VideoOptions, codec:
         "end": options.end,
         "size": options.size,
         "compare": options.compare,
+        "steady": options.steady,
         "codec": codec,
         "quality": options.quality,
     }
