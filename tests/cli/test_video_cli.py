@@ -91,10 +91,15 @@ def test_a_part_of_it_in_another_size_beside_the_original(impasto: Command, tmp_
 
 def test_keep_colors_and_animations(impasto: Command, tmp_path: Path) -> None:
     source = make_clip(tmp_path / "in.mp4", 4, rate=10)
-    done = impasto("video", source, *STYLE, "--keep-colors", "--out", tmp_path / "o.gif")
+    done = impasto("video", source, *STYLE, "--keep-colors", "--out", tmp_path / "new folder" / "o.gif")
     assert done.returncode == 0, done.stderr
-    assert impasto("video", tmp_path / "o.gif", *STYLE, cwd=tmp_path).returncode == 0
-    assert len(decoded(tmp_path / "o-great_wave-turbo.gif")) == 4
+    assert impasto("video", tmp_path / "new folder" / "o.gif", *STYLE, cwd=tmp_path).returncode == 0
+    assert len(decoded(tmp_path / "new folder" / "o-great_wave-turbo.gif")) == 4
+    done = impasto("video", source, *STYLE, "--steady", 0.5, "--no-sound", "--out", tmp_path / "steady.mp4")
+    assert done.returncode == 0, done.stderr
+    assert times(tmp_path / "steady.mp4") == times(source)
+    with pytest.raises(StopIteration):
+        packets(tmp_path / "steady.mp4")
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:

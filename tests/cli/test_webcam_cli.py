@@ -34,7 +34,7 @@ def test_a_file_in_the_cameras_place_is_shown_to_its_end(impasto: Command, tmp_p
 
 @needs_screen
 def test_keys_change_the_style_take_screenshots_and_record(tmp_path: Path) -> None:
-    clip = make_clip(tmp_path / "in.mp4", 4000, sound=None)
+    clip = make_clip(tmp_path / "in.mp4", 2500, sound=None)
     command = [sys.executable, "-m", "impasto", "webcam", "--camera", str(clip), "--strength", "0"]
     with screen() as display:
         running = subprocess.Popen(

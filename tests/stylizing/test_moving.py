@@ -12,20 +12,21 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import KINDS, style_of
+from networks import style_of
 
 import impasto
 from clips import decoded, make_clip, pictures, times
 from impasto.errors import ImpastoError
 from impasto.files.video import Format, Frame, VideoWriter, open_video
 from impasto.stylizing.backends import make_backend
-from impasto.stylizing.manner import Manner
-from impasto.stylizing.moving import Change, FramePainter, beside, change_over, painted
+from impasto.stylizing.manner import Manner, working_size
+from impasto.stylizing.moving import Change, FramePainter, beside, change_over, painted, quick_size
 from impasto.stylizing.openvino_backend import OpenVinoBackend
 from impasto.stylizing.pace import SCALES, Pace
 from impasto.stylizing.stylizer import Stylizer
 from support import photo
 
+SOME_KINDS = ("classic", "classic, reflection, linear, skip", "turbo", "turbo, zero, tanh")
 FORMAT = Format.of_rgb(48, 64, rate=Fraction(30), time_base=Fraction(1, 30))
 
 
@@ -75,7 +76,7 @@ def test_the_change_goes_evenly_from_the_first_frame_to_the_last(tmp_path: Path)
     np.testing.assert_allclose(shares_of_part, np.linspace(0, 1, 5), atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SOME_KINDS)
 def test_a_mix_that_may_change_gives_what_a_fixed_one_gives(kind: str) -> None:
     style = style_of(kind)
     fixed, changing = (OpenVinoBackend(style, changing=changing) for changing in (False, True))
@@ -164,6 +165,15 @@ def test_the_pace_comes_back_when_the_machine_is_free_again() -> None:
         assert pace.scale == expected
 
 
+@given(st.integers(16, 5000), st.integers(16, 5000), st.floats(0.25, 4))
+def test_the_quick_size_is_near_the_working_size(height: int, width: int, stroke: float) -> None:
+    size, usual = quick_size(height, width, stroke=stroke), working_size(height, width, stroke=stroke)
+    assert size == usual or (size[0] % 8, size[1] % 64) == (0, 0)
+    assert all(abs(quick / side - 1) <= 0.03 for quick, side in zip(size, usual, strict=True))
+    assert usual != (height, width) or size == usual
+    assert quick_size(720, 1280, stroke=1) == (640, 1152)
+
+
 def crossed(count: int) -> list[np.ndarray]:
     """A still picture that a bright disc crosses in its upper half."""
     still, rows, columns = np.asarray(photo(3, 96, 96)), *np.mgrid[:96, :96]
@@ -197,7 +207,7 @@ def test_steady_frames_change_less_where_nothing_moves() -> None:
     np.testing.assert_allclose(steady[0], plain[0], atol=2)  # nothing to average with
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SOME_KINDS)
 def test_steady_frames_of_a_still_scene_and_after_a_cut_are_as_ever(kind: str) -> None:
     style = style_of(kind)
     stylizer = Stylizer(style, make_backend(style, precision="float32"))

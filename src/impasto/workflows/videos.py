@@ -8,7 +8,7 @@ import os
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 from impasto.config import CodecName
 from impasto.errors import ImpastoError
+from impasto.files.atomic import check_writable
 from impasto.files.lock import alone
 from impasto.files.stop_request import StopRequest
 from impasto.stylizing.manner import Manner, WhichStyle
+from impasto.stylizing.moving import FramePainter, change_over, painted
 from impasto.stylizing.stylizer import Stylizer
 from impasto.workflows.common import AnyPath
 
 if TYPE_CHECKING:
-    from impasto.files.video import AnyVideo, Around
+    from impasto.files.video import AnyVideo, Around, Frame, VideoWriter
 
 
 DEFAULT_VIDEO_STYLE = "great_wave-turbo"
@@ -110,40 +112,21 @@ def stylize_video(
         VideoStopped: Ctrl-C.
     """
     from impasto.files import video as videos
-    from impasto.stylizing.moving import FramePainter, change_over, painted
 
     options, source, out = options or VideoOptions(), Path(source), Path(out)
     codec = videos.codec_for(out, options.codec, options.quality)
     if out.exists() and source.exists() and out.samefile(source):
         raise ImpastoError(f"will not overwrite {out}: that is the video itself; name another --out")
-    with StopRequest() as stop, videos.open_video(source) as video, alone(out, lambda: _refuse(out)):
-        change = change_over(video, options.style_to, options.strength_to, options.start, options.end)
-        painter = FramePainter(
-            stylizer.for_many(changing=change is not None),
-            options.manner,
-            change,
-            size=options.size,
-            compare=options.compare,
-            steady=options.steady,
-        )
-        writer = videos.VideoWriter(
-            out,
-            sound=_around(video, options),
-            codec=codec,
-            quality=options.quality,
-            overwrite=options.overwrite,
-            resume=options.resume,
-            settings=_settings(video, stylizer, options, codec),
-        )
-        for name in writer.left_out:
-            warnings.warn(f"{out.suffix} files cannot hold the {name} of {source}", VideoWarning, stacklevel=2)
+    with StopRequest() as stop, videos.open_video(source) as video, _alone(out):
+        painter = _painter(stylizer, video, options)
+        writer = _writer(stylizer, video, out, codec, options)
         frames = video.frames(options.start, options.end, after=writer.last)
         clock = _Clock(video, options)
         try:
             with closing(painted(frames, lambda frame: writer.prepared(painter(frame)), painter.workers)) as results:
                 for result in results:
                     writer.write(result)
-                    yield clock.at(float(result.exact_time + result.duration * result.format.time_base))
+                    yield clock.at(result)
                     if stop.requested:
                         break
             writer.finish(complete=not stop.requested)
@@ -153,7 +136,7 @@ def stylize_video(
         if video.damage is not None:
             warnings.warn(f"{source} is damaged: {video.damage}", VideoWarning, stacklevel=2)
         if stop.requested:
-            raise VideoStopped(f"stopped; {out} plays up to here, and the same command with --resume goes on")
+            raise VideoStopped(f"stopped; {out} plays up to here, and --resume goes on")
 
 
 def is_unfinished(out: AnyPath) -> bool:
@@ -161,8 +144,41 @@ def is_unfinished(out: AnyPath) -> bool:
     return Path(f"{os.fspath(out)}.parts").is_dir()
 
 
-def _refuse(out: Path) -> None:
-    raise ImpastoError(f"another process is writing {out}; wait for it, or name another --out")
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Raises ImpastoError where nothing can be written to `out`, or another process writes it already."""
+
+    def refuse() -> None:
+        raise ImpastoError(f"another process is writing {out}; wait for it, or name another --out")
+
+    check_writable(out)
+    with alone(out, refuse):
+        yield
+
+
+def _painter(stylizer: Stylizer, video: AnyVideo, options: VideoOptions) -> FramePainter:
+    change = change_over(video, options.style_to, options.strength_to, options.start, options.end)
+    many = stylizer.for_many(changing=change is not None)
+    how = {"size": options.size, "compare": options.compare, "steady": options.steady}
+    return FramePainter(many, options.manner, change, **how)
+
+
+def _writer(stylizer: Stylizer, video: AnyVideo, out: Path, codec: str, options: VideoOptions) -> VideoWriter:
+    """What writes the result, with a warning of what it cannot hold."""
+    from impasto.files import video as videos
+
+    writer = videos.VideoWriter(
+        out,
+        sound=_around(video, options),
+        codec=codec,
+        quality=options.quality,
+        overwrite=options.overwrite,
+        resume=options.resume,
+        settings=_settings(video, stylizer, options, codec),
+    )
+    for name in writer.left_out:
+        warnings.warn(f"{out.suffix} files cannot hold the {name} of {video.path}", VideoWarning, stacklevel=3)
+    return writer
 
 
 def _around(video: AnyVideo, options: VideoOptions) -> Around:
@@ -212,7 +228,9 @@ class _Clock:
         self._first: tuple[float, float] | None = None
         """When the first frame of this run was there, and the share that was done then."""
 
-    def at(self, time_in_video: float) -> VideoProgress:
+    def at(self, frame: Frame) -> VideoProgress:
+        """How far it is when `frame` is written."""
+        time_in_video = float(frame.exact_time + frame.duration * frame.format.time_base)
         now, self._frames = time.monotonic(), self._frames + 1
         length = None if self._end is None else self._end - self._begin
         done = 0.0 if not length or length < 0 else min(1.0, max(0.0, (time_in_video - self._begin) / length))
