@@ -159,8 +159,7 @@ def _alone(out: Path) -> Iterator[None]:
 def _painter(stylizer: Stylizer, video: AnyVideo, options: VideoOptions) -> FramePainter:
     change = change_over(video, options.style_to, options.strength_to, options.start, options.end)
     many = stylizer.for_many(changing=change is not None)
-    how = {"size": options.size, "compare": options.compare, "steady": options.steady}
-    return FramePainter(many, options.manner, change, **how)
+    return FramePainter(many, options.manner, change, size=options.size, compare=options.compare, steady=options.steady)
 
 
 def _writer(stylizer: Stylizer, video: AnyVideo, out: Path, codec: str, options: VideoOptions) -> VideoWriter:

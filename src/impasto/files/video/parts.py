@@ -55,10 +55,11 @@ class Parts:
         if not isinstance(before, dict):
             raise ImpastoError(f"cannot go on: {self.folder / SETTINGS} is damaged; --overwrite begins again")
         for name, value in json.loads(json.dumps(settings)).items():
-            if before.get(name) != value:
+            if (begun := before.get(name)) != value:
+                plain = not isinstance(begun, list) and not isinstance(value, list)
+                what = f"{name} {begun}, not {value}" if plain else f"another {name}"
                 raise ImpastoError(
-                    f"cannot go on: the stopped run was begun with {name} {before.get(name)!r}, not {value!r}; "
-                    "give the same, or --overwrite to begin again"
+                    f"cannot go on: the stopped run was begun with {what}; give the same, or --overwrite to begin again"
                 )
 
     def __iter__(self) -> Iterator[tuple[Path, Fraction]]:
