@@ -38,9 +38,10 @@ def make_clip(
     rotation: float | None = None,
     options: dict[str, str] | None = None,
     begin: int = 0,
+    shown: Sequence[np.ndarray] | None = None,
     **context: Any,
 ) -> Path:
-    """`ticks` are the times of the frames (default: evenly spaced), `context` attributes of the encoder."""
+    """`ticks` are the times of the frames, `shown` what they show, `context` attributes of the encoder."""
     time_base = time_base or 1 / Fraction(rate)
     ticks = ticks or [begin + n for n in range(count)]
     with av.open(str(path), "w") as output:
@@ -52,7 +53,7 @@ def make_clip(
         if rotation is not None:
             stream.set_display_rotation(rotation)
         audio = None if sound is None else output.add_stream(sound, rate=RATE)
-        for pts, picture in zip(ticks, pictures(len(ticks), *size), strict=True):
+        for pts, picture in zip(ticks, shown or pictures(len(ticks), *size), strict=True):
             frame = av.VideoFrame.from_ndarray(picture)
             dark = {"dst_colorspace": context.get("colorspace"), "dst_color_range": context.get("color_range")}
             frame = frame.reformat(format=pixels, **dark)

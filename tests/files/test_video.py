@@ -205,6 +205,26 @@ def test_animations_keep_their_times_and_lie_over_white(suffix: str, tmp_path: P
         assert psnr(one.pixels, other.pixels) > 20  # 256 colours
 
 
+def combing(picture: np.ndarray) -> float:
+    """How much neighbouring rows differ, beyond what rows with one between them do."""
+    rows = picture.astype(float)
+    return float(np.abs(rows[1:-1] - (rows[:-2] + rows[2:]) / 2).mean())
+
+
+def test_rows_of_two_moments_become_whole_pictures(tmp_path: Path) -> None:
+    moments = pictures(16)
+    woven = [moment.copy() for moment in moments[::2]]
+    for picture, later in zip(woven, moments[1::2], strict=True):
+        picture[1::2] = np.roll(later, 6, axis=1)[1::2]
+    options = {"x264-params": "tff=1", "crf": "5"}
+    source = make_clip(tmp_path / "in.mp4", 8, options=options, shown=woven)
+    with open_video(source) as video:
+        frames = list(video.frames())
+    assert [frame.exact_time for frame in frames] == times(source)
+    stored = decoded(source)
+    assert all(combing(frame.pixels) < 0.6 * combing(raw) for frame, raw in zip(frames, stored, strict=True))
+
+
 def test_a_part_of_it_and_what_is_after(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "in.mp4", 40, rate=10, options={"g": "12"})
     with open_video(source) as video:

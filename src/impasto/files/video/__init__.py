@@ -1,6 +1,6 @@
 """Videos from disk and back to it, by FFmpeg (PyAV), with all that belongs to them: times, colours, sound, subtitles.
 
-Imports go one way: writing → assembling → parts, encoding → reading → animations → frame; codecs.
+Imports go one way: writing → assembling → parts, encoding → reading → animations, filters → frame; codecs.
 """
 
 from impasto.files.video.animations import Animation

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import av.error
-import av.filter
 from av.packet import Packet
 from av.video.stream import VideoStream
 
 from impasto.errors import ImpastoError
 from impasto.files.video.codecs import CODECS
-from impasto.files.video.frame import RGB, Format, Frame
+from impasto.files.video.filters import palette
+from impasto.files.video.frame import Format, Frame
 from impasto.files.video.reading import explained
 
 TIME_BASES = {"gif": Fraction(1, 100), "webp": Fraction(1, 1000)}
@@ -41,7 +40,7 @@ class Encoder:
         self._last = -1
         self._durations: dict[int, int] = {}
         os.environ.setdefault("SVT_LOG", "1")  # of AV1: errors alone
-        self._palette = Palette(format, self.time_base) if codec == "gif" else None
+        self._palette = palette(format, self.time_base) if codec == "gif" else None
         with explained("write", path):
             options = {"loop": "0"} if codec == "webp" else None
             self._container = av.open(str(path), "w", format=container, options=options)
@@ -94,31 +93,3 @@ class Encoder:
         context.colorspace, context.color_range = colors.matrix, colors.range
         context.color_primaries, context.color_trc = colors.primaries, colors.transfer
         return stream
-
-
-class Palette:
-    """The colours of each picture of a GIF, chosen for it."""
-
-    def __init__(self, format: Format, time_base: Fraction) -> None:
-        self._graph = av.filter.Graph()
-        source = self._graph.add_buffer(
-            width=format.width, height=format.height, format=av.VideoFormat(RGB), time_base=time_base
-        )
-        split, sink = self._graph.add("split"), self._graph.add("buffersink")
-        chosen = self._graph.add("palettegen", "stats_mode=single")
-        used = self._graph.add("paletteuse", "new=1:dither=bayer:bayer_scale=3")
-        for giver, taker, out, into in ((source, split, 0, 0), (split, chosen, 0, 0), (split, used, 1, 0)):
-            giver.link_to(taker, out, into)
-        chosen.link_to(used, 0, 1)
-        used.link_to(sink)
-        self._graph.configure()
-
-    def __call__(self, picture: av.VideoFrame | None) -> Iterator[av.VideoFrame]:
-        self._graph.push(picture)
-        while True:
-            try:
-                found = self._graph.pull()
-            except (av.error.BlockingIOError, av.error.EOFError):
-                return
-            assert isinstance(found, av.VideoFrame)
-            yield found

@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 
 from impasto.errors import ImpastoError
 from impasto.files.video.animations import Animation, is_animation
+from impasto.files.video.filters import Filter, whole_pictures
 from impasto.files.video.frame import FULL_RANGE, Colors, Format, Frame, Turn, exact
 
 AnyPath = str | os.PathLike[str]
@@ -45,6 +46,7 @@ class Video:
         if first is None:
             raise ImpastoError(f"cannot read {path}: {self.damage or 'there is no picture in it'}; is it a video?")
         self.damage = None
+        self._interlaced = first.interlaced_frame
         self.turn = Turn.of(_display_matrix(first))
         self.format = self._format(first)
         self.start = Fraction(self._container.start_time or 0) * MICROSECONDS
@@ -83,7 +85,7 @@ class Video:
         last, due = -(1 << 62), 0
         if first is None or not self._seek(first):
             self._rewind()
-        for picture in self._decoded():
+        for picture in self._whole():
             pts = due if picture.pts is None else picture.pts
             duration = picture.duration or ticks
             if picture.time_base and picture.time_base != base:
@@ -91,6 +93,17 @@ class Video:
             pts = max(pts, last + 1)
             yield Frame(picture, self.format, pts, max(1, duration), self.turn)
             last, due = pts, pts + duration
+
+    def _whole(self) -> Iterator[av.VideoFrame]:
+        """The pictures without the rows of two moments that television has in one."""
+        if not self._interlaced:
+            yield from self._decoded()
+            return
+        join: Filter | None = None
+        for picture in self._decoded():
+            join = join or whole_pictures(picture, self._time_base())
+            yield from join(picture)
+        yield from join(None) if join is not None else []
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         broken = 0
