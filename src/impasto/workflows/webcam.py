@@ -281,7 +281,7 @@ def _virtual_camera(
     try:
         camera = opened.enter_context(pyvirtualcam.Camera(width=width, height=height, fps=rate))
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1]
+        reason = str(error).strip().splitlines()[-1].split(". ")[0]
         raise ImpastoError(
             f"there is no virtual camera ({reason}); on Linux: sudo modprobe v4l2loopback, elsewhere install OBS"
         ) from error
