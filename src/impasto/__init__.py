@@ -13,8 +13,9 @@ from impasto.version import __version__
 
 if TYPE_CHECKING:
     from impasto.errors import ImpastoError as ImpastoError
+    from impasto.files.video import VideoWriter as VideoWriter
     from impasto.stylizing.stylizer import Stylizer as Stylizer
-    from impasto.training.stopping import TrainingStopped as TrainingStopped
+    from impasto.training.run import TrainingStopped as TrainingStopped
     from impasto.workflows import load as load
     from impasto.workflows import styles as styles
     from impasto.workflows import train as train
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
 _HOMES = {
     "ImpastoError": "impasto.errors",
     "Stylizer": "impasto.stylizing.stylizer",
-    "TrainingStopped": "impasto.training.stopping",
+    "TrainingStopped": "impasto.training.run",
+    "VideoWriter": "impasto.files.video",
     "load": "impasto.workflows",
     "styles": "impasto.workflows",
     "train": "impasto.workflows",
 }
-__all__ = ["ImpastoError", "Stylizer", "TrainingStopped", "__version__", "load", "styles", "train"]
+__all__ = ["ImpastoError", "Stylizer", "TrainingStopped", "VideoWriter", "__version__", "load", "styles", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -22,6 +22,7 @@ Padding = Literal["zero", "reflection"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bf16"]
 BackendName = Literal["auto", "openvino", "onnxruntime", "torch"]
+CodecName = Literal["h264", "hevc", "vp9", "av1", "gif", "webp"]
 
 
 @dataclass(frozen=True)

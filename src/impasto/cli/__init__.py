@@ -17,6 +17,8 @@ from impasto.version import __version__
 COMMANDS = {
     "demo": "Repaint sample photos with the bundled styles, then with one that it trains.",
     "stylize": "Repaint photos with a style.",
+    "video": "Repaint a video, with its sound.",
+    "webcam": "Repaint what a camera sees, live.",
     "styles": "List the bundled styles and paintings.",
     "train": "Train a painting into a style file.",
     "export": "Write a style as an ONNX or OpenVINO model.",
@@ -37,6 +39,8 @@ EXTRAS = {
     "fsspec": "cluster",
     "ray": "cluster",
     **{name: name for name in ("tensorboard", "wandb", "trackio")},
+    "av": "video",
+    "cv2": "webcam",
 }
 """What a missing package comes with."""
 

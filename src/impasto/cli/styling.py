@@ -35,7 +35,24 @@ def chosen_style(
     return stylizer, Styles(inside, None if outside is None else rows[outside])
 
 
-def parsed_mix(text: str) -> dict[str, float]:
+def changing_style(
+    style: str | None, which: str | None, mix: str | None, mix_to: str | None, engine: workflows.Engine
+) -> tuple[Stylizer, WhichStyle, WhichStyle]:
+    """One stylizer, what it is to paint, and what that comes to in the end, None where it stays."""
+    if mix_to is None:
+        stylizer, styles = chosen_style(style, which, mix, None, engine)
+        return stylizer, styles.inside, None
+    if (style is None) == (mix is None):
+        raise ImpastoError("one style, or several with --mix great_wave=0.6,starry_night=0.4: name one or the other")
+    if which is not None:
+        raise ImpastoError("--which goes with --style alone")
+    first, last = {style: 1.0} if style is not None else parsed_mix(mix or ""), parsed_mix(mix_to, "--mix-to")
+    stylizer, rows = workflows.load_several(list(dict.fromkeys([*first, *last])), engine)
+    named = [{rows[name]: weight for name, weight in weights.items()} for weights in (first, last)]
+    return stylizer, named[0], named[1]
+
+
+def parsed_mix(text: str, option: str = "--mix") -> dict[str, float]:
     """Weights by style of `a=0.6,b=0.4`. Raises ImpastoError for anything else."""
     weights: dict[str, float] = {}
     for part in text.split(","):
@@ -45,6 +62,6 @@ def parsed_mix(text: str) -> dict[str, float]:
         except ValueError:
             number = -1.0
         if not name.strip() or name.strip() in weights or not 0 <= number < float("inf"):
-            raise ImpastoError(f"--mix is {text!r}; write each style once with its weight: great_wave=0.6,udnie=0.4")
+            raise ImpastoError(f"{option} is {text!r}; write each style once with its weight: great_wave=0.6,udnie=0.4")
         weights[name.strip()] = number
     return weights

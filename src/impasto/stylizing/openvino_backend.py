@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
@@ -81,12 +82,18 @@ class OpenVinoBackend:
 
     name = "openvino"
 
-    def __init__(self, style: Style, precision: Precision = "float32", streams: int = 1) -> None:
-        """`streams` calls can be answered at the same time, each with its share of the cores."""
+    def __init__(
+        self, style: Style, precision: Precision = "float32", streams: int = 1, *, changing: bool = False
+    ) -> None:
+        """`streams` calls can be answered at the same time, each with its share of the cores.
+
+        For mixes that keep `changing` there is one model for all of them, which is a little slower.
+        """
         # Graphs are drawn when they are needed, with the weights of now.
         self.style = replace(style, tensors={name: value.copy() for name, value in style.tensors.items()})
         self.precision = precision
         self.streams = streams
+        self.changing = changing
         self.kept_bytes = KEPT_BYTES
         self._models: OrderedDict[tuple[Any, ...], SimpleQueue[Any]] = OrderedDict()
         self._last: tuple[Any, ...] | None = None
@@ -97,7 +104,8 @@ class OpenVinoBackend:
             requests = self._requests(photos, mix, photos.dtype == np.uint8)
         request = requests.get()  # each works in planes of its own, so for one call at a time
         try:
-            return np.array(request.infer([np.ascontiguousarray(photos)], share_inputs=True)[0])
+            given = [np.ascontiguousarray(photos), *([mix[None].astype(np.float32)] if self.changing else [])]
+            return np.array(request.infer(given, share_inputs=True)[0])
         finally:
             requests.put(request)
 
@@ -108,7 +116,7 @@ class OpenVinoBackend:
 
     def _requests(self, photos: Photos, mix: Floats, as_pixels: bool) -> SimpleQueue[Any]:
         batch, (height, width) = photos.shape[0], photos.shape[1:3] if as_pixels else photos.shape[2:]
-        call = (mix.tobytes(), as_pixels, batch, height, width)
+        call = (b"" if self.changing else mix.tobytes(), as_pixels, batch, height, width)
         size = (batch, height, width) if call == self._last or (*call,) in self._models else ANY_SIZE
         self._last = call
         key = (*call[:2], *size)
@@ -127,23 +135,39 @@ class OpenVinoBackend:
         each: list[int] = [batch * self.working_memory(height, width) for batch, height, width in sizes]
         return self.streams * sum(each)
 
-    def for_many(self) -> OpenVinoBackend:
+    def for_many(self, *, changing: bool = False) -> OpenVinoBackend:
         """For many photos one after the other: several at a time, so that reading and writing slow down but one."""
-        streams = min(MOST_STREAMS, os.cpu_count() or 1)
-        return self if streams == self.streams else OpenVinoBackend(self.style, self.precision, streams)
+        return self._with(min(MOST_STREAMS, os.cpu_count() or 1), changing)
+
+    def for_changing(self) -> OpenVinoBackend:
+        """For one photo at a time, in mixes that keep changing."""
+        return self._with(self.streams, True)
+
+    def _with(self, streams: int, changing: bool) -> OpenVinoBackend:
+        if (streams, changing) == (self.streams, self.changing):
+            return self
+        return OpenVinoBackend(self.style, self.precision, streams, changing=changing)
 
     def model(self, mix: Floats, as_pixels: bool, size: tuple[int, int, int] = ANY_SIZE) -> ov.Model:
         """The graph, from uint8 (B, H, W, 3) or float32 (B, 3, H, W) in [0, 1] to the same."""
         batch, height, width = size
         photos = op.parameter(ov.PartialShape([batch, 3, height, width]), ov.Type.f32, name="photos")
         values = photos if as_pixels else op.multiply(photos, constant(np.float32(255)))
-        result = draw(OpenVinoOps(mix), self.style.network, self.style.tensors, values)
+        inputs = [photos]
+        if self.changing:
+            inputs.append(op.parameter(ov.PartialShape([1, len(mix)]), ov.Type.f32, name="mix"))
+        result = draw(OpenVinoOps(inputs[1] if self.changing else mix), self.style.network, self.style.tensors, values)
         if not as_pixels:
-            return ov.Model([op.multiply(result, constant(np.float32(1 / 255)))], [photos], "impasto")
-        # What becomes an integer is cut off, not rounded.
-        model = ov.Model([op.add(result, constant(np.float32(0.5)))], [photos], "impasto")
-        steps = PrePostProcessor(model)
-        for place in (steps.input(0), steps.output(0)):
-            place.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
-            place.model().set_layout(ov.Layout("NCHW"))
-        return steps.build()
+            return ov.Model([op.multiply(result, constant(np.float32(1 / 255)))], inputs, "impasto")
+        return in_pixels(result, inputs)
+
+
+def in_pixels(result: Any, inputs: list[Any], more: Sequence[Any] = ()) -> ov.Model:
+    """The model of a graph whose first input and first output are uint8 (B, H, W, 3); `more` are further outputs."""
+    # What becomes an integer is cut off, not rounded.
+    model = ov.Model([op.add(result, constant(np.float32(0.5))), *more], inputs, "impasto")
+    steps = PrePostProcessor(model)
+    for place in (steps.input(0), steps.output(0)):
+        place.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+        place.model().set_layout(ov.Layout("NCHW"))
+    return steps.build()

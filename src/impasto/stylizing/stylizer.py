@@ -6,7 +6,7 @@ import importlib.util
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from impasto.stylizing.manner import Manner, WhichStyle, working_size
 from impasto.stylizing.mapping import WORKERS, Repainted, repainted
 from impasto.stylizing.samples import Floats, RowSource, RowTarget, Samples, planes_of, resized_samples, samples_of
 from impasto.stylizing.strip_plan import least_memory, make_plan
+
+if TYPE_CHECKING:
+    from impasto.files.video import Frame
 
 Photo = TypeVar("Photo")
 
@@ -76,12 +79,30 @@ class Stylizer:
         """
         return self.repaint(photo, Manner(style, **manner))
 
-    def for_many(self) -> Stylizer:
-        """The same, ready for several threads at a time, which share its memory."""
-        prepare = getattr(self.backend, "for_many", lambda: self.backend)
+    def for_many(self, *, changing: bool = False) -> Stylizer:
+        """The same, ready for several threads at a time, which share its memory, or for mixes that keep changing."""
+        prepare = getattr(self.backend, "for_many", lambda changing: self.backend)
         allowed = self.allowed_memory() / WORKERS
         share = None if allowed == float("inf") else int(allowed)
-        return Stylizer(self.style, prepare(), self.own, max_memory=share)
+        return Stylizer(self.style, prepare(changing=changing), self.own, max_memory=share)
+
+    def for_changing(self) -> Stylizer:
+        """The same, ready for a mix that changes from photo to photo."""
+        prepare = getattr(self.backend, "for_changing", lambda: self.backend)
+        return Stylizer(self.style, prepare(), self.own, max_memory=self.max_memory)
+
+    def for_steady(self) -> Stylizer:
+        """The same for the frames of one video, whose statistics are averaged.
+
+        Raises:
+            ImpastoError: another backend than OpenVINO.
+        """
+        if self.backend.name != "openvino":
+            raise ImpastoError(f"the {self.backend.name} backend cannot keep a video steady; take --backend openvino")
+        from impasto.stylizing.steady import SteadyBackend
+
+        backend = SteadyBackend(self.style, self.backend.precision)
+        return Stylizer(self.style, backend, self.own, max_memory=self.max_memory)
 
     def weights(self, style: WhichStyle = None, strength: float = 1.0) -> Floats:
         """How the network's styles are mixed for `style` at that strength, (styles,), the identity's row included.
@@ -135,6 +156,49 @@ class Stylizer:
             return picture.with_pixels(many.repaint(picture.pixels, asked))
 
         return repainted(paths, repaint)
+
+    def video(
+        self,
+        path: AnyPath,
+        style: WhichStyle = None,
+        *,
+        start: float = 0.0,
+        end: float | None = None,
+        size: int | None = None,
+        steady: float = 0.0,
+        style_to: WhichStyle = None,
+        strength_to: float | None = None,
+        **manner: Any,
+    ) -> Iterator[Frame]:
+        """The stylized frames of a video, in order; decoding overlaps with the network, and few are in memory.
+
+        >>> with impasto.VideoWriter("out.mp4", sound="in.mp4") as writer:  # doctest: +SKIP
+        ...     for frame in stylizer.video("in.mp4", strength=0.3, strength_to=1.0):
+        ...         writer.write(frame)  # or frame.pixels, (H, W, 3) of uint8; frame.image, for PIL; frame.time
+
+        Args:
+            start, end: the part of it, in seconds from its beginning.
+            size: longer side of the frames in pixels, both sides made even (default: as they are).
+            steady: seconds over which the network's statistics are averaged, so that what enters the picture does not
+                change the rest at once; takes twice as long. 0 averages nothing.
+            style_to, strength_to: what style and strength come to at the end, evenly from what they are at first.
+            style, manner: as for a call.
+        Raises:
+            ImpastoError: no such video, an unknown style, or an option out of range.
+        """
+        from impasto.files.video import open_video
+        from impasto.stylizing.moving import FramePainter, change_over, painted
+
+        video = open_video(path)
+        change = change_over(video, style_to, strength_to, start, end)
+        many = self.for_many(changing=change is not None)
+        painter = FramePainter(many, Manner(style, **manner), change, size=size, steady=steady)
+
+        def frames() -> Iterator[Frame]:
+            with video:
+                yield from painted(video.frames(start, end), painter, painter.workers)
+
+        return frames()
 
     def _array(self, pixels: Samples, manner: Manner) -> Samples:
         if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
@@ -193,11 +257,14 @@ class Stylizer:
         """What the network makes of `photo`, in the same size."""
         mix = self.weights(style, manner.strength)
         height, width = working_size(*photo.shape[:2], stroke=manner.stroke)
-        stylized = self._run(resized_samples(photo, height, width), mix)
+        stylized = self.paint(resized_samples(photo, height, width), mix)
         return resized_samples(stylized, *photo.shape[:2])
 
-    def _run(self, photo: Samples, mix: Floats) -> Samples:
-        """The network's answer to `photo`: at once where the memory suffices, else strip by strip."""
+    def paint(self, photo: Samples, mix: Floats) -> Samples:
+        """The network's answer to `photo`, as large as it is: at once where the memory suffices, else strip by strip.
+
+        `mix` is what :meth:`weights` gives.
+        """
         left = self.allowed_memory() - COPIES * photo.nbytes
         if self.backend.working_memory(*photo.shape[:2]) > left:
             return self._streamed(photo, mix, left)

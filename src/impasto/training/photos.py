@@ -41,6 +41,9 @@ _FRACTION, _SAMPLE = -1, -2
 """What random numbers are for, beside the epochs from 0 on."""
 
 
+Portions = Sequence[NDArray[np.int64]] | NDArray[np.int64]
+
+
 class Chunk(NamedTuple):
     """What a worker made of a few places in the order."""
 
@@ -239,14 +242,14 @@ class Photos:
         if len(self.broken) > TOLERATED_SHARE * count or self.usable < self.config.batch_size:
             raise ImpastoError(self.complaint(f"{len(self.broken)} of the first {count} photos tried cannot be read"))
 
-    def _portions(self, places: NDArray[np.int64], size: int) -> Sequence[NDArray[np.int64]] | NDArray[np.int64]:
+    def _portions(self, places: NDArray[np.int64], size: int) -> Portions:
         """Places in portions for the workers."""
         if not self.drawn:
             return places.reshape(-1, size)
         # Drawn photos come cheapest by whole blocks, wherever the epoch goes on.
         return np.split(places, np.flatnonzero(np.diff(places // BLOCK)) + 1)
 
-    def _chunks(self, order: NDArray[np.int64], portions: Sequence[NDArray[np.int64]] | NDArray[np.int64], epoch: int) -> Iterator[Chunk]:
+    def _chunks(self, order: NDArray[np.int64], portions: Portions, epoch: int) -> Iterator[Chunk]:
         workers = choose_workers(self.config.workers) if len(portions) > 2 else 0
         if self.drawn:
             self._synthetic.prepare()

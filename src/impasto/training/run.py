@@ -20,6 +20,7 @@ from impasto.core.transformer import TransformerNet
 from impasto.errors import ImpastoError
 from impasto.files import gallery, style_file
 from impasto.files.download import Report
+from impasto.files.stop_request import StopRequest
 from impasto.files.style_file import IDENTITY, Style
 from impasto.files.weights import locate
 from impasto.training import trainer
@@ -41,7 +42,6 @@ from impasto.training.run_folder import (
 )
 from impasto.training.start import fits, trained_start
 from impasto.training.state import NotFiniteError, TrainState
-from impasto.training.stopping import StopRequest, TrainingStopped
 from impasto.training.tracking import tracking
 from impasto.training.trainer import TrainProgress
 from impasto.version import __version__
@@ -53,6 +53,10 @@ TRIED_SIDE = 160
 
 Listener = Callable[[TrainProgress], None]
 Announce = Callable[[str], None]
+
+
+class TrainingStopped(KeyboardInterrupt):
+    """The user stopped a training; it was saved first. The text says how to go on."""
 
 
 def settled(config: TrainConfig) -> TrainConfig:

@@ -31,9 +31,20 @@ from impasto.workflows.repainting import (
     targets_in,
 )
 from impasto.workflows.trainings import resume, train, usual_recipe
+from impasto.workflows.videos import (
+    DEFAULT_VIDEO_STYLE,
+    VideoOptions,
+    VideoProgress,
+    VideoStopped,
+    is_unfinished,
+    stylize_video,
+)
+from impasto.workflows.webcam import WebcamOptions
+from impasto.workflows.webcam import show as show_webcam
 
 __all__ = [
     "DEFAULT_STYLE",
+    "DEFAULT_VIDEO_STYLE",
     "DEMO_PAINTING",
     "DEMO_STYLES",
     "PLAIN",
@@ -47,6 +58,10 @@ __all__ = [
     "Optimized",
     "Progress",
     "StylizeOptions",
+    "VideoOptions",
+    "VideoProgress",
+    "VideoStopped",
+    "WebcamOptions",
     "bench",
     "check_target",
     "contact_sheet",
@@ -54,6 +69,7 @@ __all__ = [
     "evaluate",
     "export",
     "find_style",
+    "is_unfinished",
     "jobs_of",
     "load",
     "load_several",
@@ -64,11 +80,13 @@ __all__ = [
     "read_mask",
     "resume",
     "sample_photos",
+    "show_webcam",
     "style_path",
     "styles",
     "stylize_image",
     "stylize_on_cluster",
     "stylize_photos",
+    "stylize_video",
     "targets_in",
     "train",
     "train_demo",

@@ -11,6 +11,7 @@ from impasto.config import Device
 from impasto.errors import ImpastoError
 from impasto.evaluation.options import EvaluateOptions, OptimizeOptions
 from impasto.files import atomic, images
+from impasto.files.stop_request import StopRequest
 from impasto.stylizing.arrange import resized, resized_size
 from impasto.stylizing.stylizer import Stylizer, free_memory
 from impasto.workflows.bundled import load
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from impasto.evaluation.report import Report as EvaluationReport
     from impasto.evaluation.run import Progress as EvaluationProgress
     from impasto.files.download import Report
-    from impasto.training.stopping import StopRequest
 
 
 def evaluate(
@@ -58,7 +58,6 @@ def evaluate(
     from impasto.evaluation import judging, pictures, run
     from impasto.evaluation.folder import ReportFolder
     from impasto.evaluation.report import read_report
-    from impasto.training.stopping import StopRequest
 
     options, announce = options or EvaluateOptions(), announce or ignore
     folder = None if out is None else ReportFolder.new(Path(out), overwrite)
@@ -130,7 +129,6 @@ def optimize(
     """
     require_training_packages("optimizing")
     from impasto.evaluation import judging, pictures, repainting
-    from impasto.training.stopping import StopRequest
 
     options, announce, target = options or OptimizeOptions(), announce or ignore, Path(out)
     check_target(target, Path(photo), overwrite)

@@ -1,4 +1,4 @@
-"""Stopping a training so that nothing is lost."""
+"""Ctrl-C as a request."""
 
 from __future__ import annotations
 
@@ -8,10 +8,6 @@ from types import FrameType, TracebackType
 from typing import Any
 
 STOPPING = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-
-
-class TrainingStopped(KeyboardInterrupt):
-    """The user stopped a training; it was saved first. The text says how to go on."""
 
 
 class StopRequest:
