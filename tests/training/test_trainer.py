@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
@@ -20,12 +21,14 @@ from impasto.config import LossConfig, NetworkConfig, TrainConfig
 from impasto.core.device import choose_device
 from impasto.core.loss_network import LossNetwork
 from impasto.core.losses import Look, PerceptualLoss
+from impasto.core.motion import random_motion
 from impasto.core.transformer import TransformerNet
 from impasto.errors import ImpastoError
 from impasto.files import gallery
 from impasto.training import trainer
 from impasto.training.fabric import choose_precision, lay_out, make_fabric
 from impasto.training.photos import Photos
+from impasto.training.pixels import to_float
 from impasto.training.ranks import Ranks
 from impasto.training.state import NotFiniteError, TrainState
 from impasto.training.trainer import TrainProgress
@@ -197,6 +200,56 @@ def test_the_identity_row_is_held_to_giving_the_photo_back(ranks: Ranks, weight:
     assert float(losses.total) == pytest.approx(usual + weight * back, rel=1e-5)
     moved = state.network.skip.gain.detach()[1].abs()
     assert (float(moved.min()) > 0) == (weight > 0)
+
+
+class Painter(nn.Module):
+    """Paints pixel by pixel, the same wherever it is and whatever moves."""
+
+    def forward(self, photos: Tensor, style: Any) -> Tensor:
+        return 1 - photos
+
+
+def test_who_paints_pixel_by_pixel_shows_the_noise_alone() -> None:
+    photos = 0.25 + 0.5 * torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(3))
+    photos = F.interpolate(photos, (64, 64), mode="bicubic")
+    for seed in range(12):
+        loss = trainer.temporal_loss(Painter(), photos, 1 - photos, 0, torch.Generator().manual_seed(seed))
+        random = torch.Generator().manual_seed(seed)
+        random_motion(64, 64, random)
+        deviation = trainer.SENSOR_NOISE * float(torch.rand((), generator=random))
+        assert float(loss) == pytest.approx(deviation**2, rel=0.1, abs=1e-7)
+
+
+def test_what_sticks_to_the_frame_costs() -> None:
+    stripes = torch.zeros(1, 3, 64, 64)
+    stripes[..., ::2] = 1.0
+
+    class Sticking(nn.Module):
+        def forward(self, photos: Tensor, style: Any) -> Tensor:
+            return stripes
+
+    losses = [
+        float(trainer.temporal_loss(Sticking(), stripes, stripes, 0, torch.Generator().manual_seed(seed)))
+        for seed in range(12)
+    ]
+    assert min(losses) == 0  # nothing moved
+    assert max(losses) == pytest.approx(1, abs=1e-3)  # an odd number of pixels
+
+
+def test_the_temporal_term_makes_a_network_steadier(ranks: Ranks, folder: Path) -> None:
+    ends = []
+    for weight in (0.0, 300.0):
+        settings = config(temporal_weight=weight, max_iterations=40, epochs=40, learning_rate=5e-3)
+        state, _ = run(ranks, folder, settings)
+        photos = to_float(Photos.find([folder], settings).samples(4))
+        with torch.no_grad():
+            stylized = state.network(photos)
+            errors = [
+                trainer.temporal_loss(state.network, photos, stylized, 0, torch.Generator().manual_seed(seed))
+                for seed in range(8)
+            ]
+        ends.append(float(torch.stack(errors).mean()))
+    assert ends[1] < 0.7 * ends[0]
 
 
 def test_a_network_gets_the_identity_row_that_its_training_asks_for() -> None:

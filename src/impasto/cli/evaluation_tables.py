@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.table import Table
 
 from impasto.evaluation.report import STYLE_WEIGHTS, Report, Row, SizeResult
+
+if TYPE_CHECKING:
+    from impasto.evaluation.steadiness import Steadiness
 
 LAMBDAS = tuple(f"λ {weight:g}" for weight in STYLE_WEIGHTS)
 COLUMNS = ("worth", "content", "style", *LAMBDAS, "SSIM", "TV", "grain", "s")
@@ -21,6 +25,17 @@ def tables(report: Report) -> Iterator[Table]:
     """A table for each size."""
     for result in report.results:
         yield _table(report, result)
+
+
+def steadiness_table(found: Sequence[Steadiness]) -> Table:
+    """A row for each style."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("", no_wrap=True, overflow="ellipsis", min_width=14)
+    for column in (*found[0].errors, "mean"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for one in found:
+        table.add_row(one.name, *(f"{100 * error:.2f} %" for error in (*one.errors.values(), one.mean)))
+    return table
 
 
 def _table(report: Report, result: SizeResult) -> Table:

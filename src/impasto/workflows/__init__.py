@@ -19,7 +19,7 @@ from impasto.workflows.common import STYLE_SUFFIX
 from impasto.workflows.contact_sheet import SAMPLE_PHOTOS, contact_sheet, sample_photos
 from impasto.workflows.demonstration import DEMO_PAINTING, DEMO_STYLES, demo, train_demo
 from impasto.workflows.diagnosis import PLAIN, bench, machine, verdicts
-from impasto.workflows.evaluations import Optimized, evaluate, optimize
+from impasto.workflows.evaluations import Optimized, evaluate, optimize, steadiness
 from impasto.workflows.exporting import ExportOptions, export
 from impasto.workflows.repainting import (
     Progress,
@@ -81,6 +81,7 @@ __all__ = [
     "resume",
     "sample_photos",
     "show_webcam",
+    "steadiness",
     "style_path",
     "styles",
     "stylize_image",
