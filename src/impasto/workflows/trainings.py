@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from impasto.config import BASES, RECIPES, NetworkConfig, make_config, option_name
+from impasto.config import BASES, RECIPES, NetworkConfig, flatten, make_config, option_name
 from impasto.errors import ImpastoError
 from impasto.files import atomic, images
 from impasto.files.remote import is_uri
@@ -201,6 +201,7 @@ def resume(
             f"{fixed[0]} cannot change in the middle of a training; with --resume these can: {changeable}"
         )
     config = make_config({**saved, **options}, where=str(folder.path))
+    _accompany_a_leader(flatten(config))
     if out is not None:
         job = replace(job, out=str(Path(out).absolute()))
     _check_style_target(Path(job.out), overwrite or out is None)
