@@ -15,9 +15,8 @@ from impasto.cli import app
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "deploy").iterdir())]
 KNOWN = "train|stylize|styles|video|webcam|evaluate|optimize|export|bench|doctor|inspect|data|weights|demo"
-COMMAND = re.compile(
-    rf"(?:^|[;&] |exec |`)(?:[A-Z_]+=\S+ )*(?:docker run .*?)?(impasto(?::cuda)? (?:{KNOWN})[^`'\n#;]*)"
-)
+BEFORE = r"(?:^|[;&] |exec |`)(?:[A-Z_]+=\S+ )*(?:docker run .*?)?"
+COMMAND = re.compile(rf"{BEFORE}(impasto(?::cuda)? (?:{KNOWN})[^`'\n#;]*)")
 
 
 def commands(path: Path) -> list[str]:

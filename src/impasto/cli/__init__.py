@@ -68,7 +68,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names may be anything
     try:
-        app()
+        app(sys.argv[1:])
     except ImpastoError as error:
         fail(str(error), 2)
     except CycloptsError as error:
