@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import itertools
 import json
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from impasto import workflows
+from impasto.core.motion import motion
 from impasto.files import atomic
 from impasto.inspection import draw_graph, inspect_style
 from impasto.training.figure import ProgressFigure
@@ -26,6 +28,8 @@ from impasto.training.trainer import TrainProgress
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 STYLE, OTHER = "great_wave", "starry_night"
+CHANGES_SHOWN = 3
+"""How many times brighter than it is what changes from frame to frame is drawn."""
 LARGEST = 200_000
 HEIGHT = 300
 GAP = 6
@@ -86,6 +90,34 @@ def strokes() -> None:
     save("stroke.jpg", row_of([photo, *(stylizer(photo, stroke=size) for size in (0.5, 1.0, 2.0))], 300))
 
 
+def frames() -> None:
+    """Frames of a slow pan, by the network that learned to be steady and by the other; below, all other change."""
+    photo = skimage.data.coffee()
+    moved = motion(*photo.shape[:2], shift=(5.3, 2.1), zoom=1.01)
+    shown = [photo]
+    for _ in range(3):
+        shown.append(pixels_of(moved.warp(planes_of(shown[-1]))))
+    rows = []
+    for name in ("edtaonisl-turbo", "edtaonisl"):
+        painted = [workflows.load(name)(frame) for frame in shown]
+        changes = [np.zeros_like(photo)]
+        for before, behind in itertools.pairwise(painted):
+            change = (planes_of(behind) - moved.warp(planes_of(before))).abs() * moved.seen()
+            changes.append(pixels_of(CHANGES_SHOWN * change))
+        for pictures in (painted, changes):
+            rows.append(row_of([picture[40:, 40:][:320, :480] for picture in pictures], 160))
+            rows.append(np.full((GAP, rows[-1].shape[1], 3), 255, np.uint8))
+    save("frames.jpg", np.concatenate(rows[:-1]))
+
+
+def planes_of(pixels: NDArray[np.uint8]) -> torch.Tensor:
+    return torch.from_numpy(pixels.transpose(2, 0, 1).copy())[None].float() / 255
+
+
+def pixels_of(planes: torch.Tensor) -> NDArray[np.uint8]:
+    return (planes[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+
+
 def gallery() -> None:
     names = [name for name in workflows.styles() if not name.endswith("-turbo")]
     path = workflows.contact_sheet(FOLDER / "gallery.png", names, overwrite=True)
@@ -131,6 +163,7 @@ def main() -> None:
     strengths()
     colors()
     strokes()
+    frames()
     gallery()
     graph()
     if (arguments.run / "losses.jsonl").exists():
