@@ -35,6 +35,7 @@ def main() -> None:
         tv_loss=0.0,
         learning_rate=1e-3,
         photos_per_second=1.0,
+        waited=0.0,
         elapsed=1.0,
         done=1.0,
         photo=torch.rand(3, 256, 256),

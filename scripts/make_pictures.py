@@ -138,6 +138,7 @@ def curves(run: Path) -> None:
         epoch=history[-1]["epoch"],
         epochs=history[-1]["epoch"],
         photos_per_second=0.0,
+        waited=0.0,
         done=1.0,
         photo=planes,
         stylized=workflows.load(run.with_suffix(".safetensors"))(planes),

@@ -7,7 +7,9 @@
 set -euo pipefail
 
 IMPASTO=${IMPASTO:-impasto}
+other=
 cleanup() {
+  [ -z "$other" ] || kill "$other" 2>/dev/null || true
   for node in 0 1; do ip netns del "impasto$node" 2>/dev/null || true; done
 }
 trap cleanup EXIT

@@ -75,6 +75,7 @@ def test_the_classic_recipe_is_the_source_example_to_the_letter() -> None:
     assert (found["start"], found["learn"], found["identity_weight"], found["skip"]) == ("random", "all", 0, False)
     assert found["style_margin"] == 0
     rest = {"seed", "precision", "workers", "checkpoint_minutes", "loss_normalization"}
+    rest |= {"temporal_weight", "checkpoint_every", "devices", "nodes"}  # all of them off
     rest |= {"start", "learn", "identity_weight", "skip", "style_margin"}
     assert set(found) - set(expected) == rest
 

@@ -173,12 +173,15 @@ BAD: dict[str, tuple[tuple[object, ...], tuple[str, ...]]] = {
     "not there": (("none.mp4",), ("none.mp4", "no such file")),
     "a text": (("text.mp4",), ("text.mp4",)),
     "a folder": ((".",), ("folder",)),
+    "out is a folder": (("in.mp4", "--out", "folder.mp4", "--overwrite"), ("is a folder",)),
+    "end is no time": (("in.mp4", "--end", "inf", "--out", "o.mp4"), ("--end inf",)),
+    "animation resumed": (("in.mp4", "--out", "o.gif", "--resume"), ("cannot be resumed",)),
     "itself": (("in.mp4", "--out", "in.mp4", "--overwrite"), ("itself",)),
     "exists": (("in.mp4", "--out", "there.mp4"), ("there.mp4", "--overwrite")),
     "suffix": (("in.mp4", "--out", "o.xyz"), (".xyz", ".mp4")),
     "folder": (("in.mp4", "--out", "text.mp4/o.mp4"), ("text.mp4/o.mp4",)),
     "no time": (("in.mp4", "--start", 3, "--end", 2), ("--end",)),
-    "beyond the end": (("in.mp4", "--start", 30, "--out", "o.mp4"), ("no picture",)),
+    "beyond the end": (("in.mp4", "--start", 30, "--out", "o.mp4"), ("lasts",)),
     "codec": (("in.mp4", "--out", "o.webm", "--codec", "h264"), ("webm", "vp9")),
     "no such codec": (("in.mp4", "--codec", "divx"), ("divx",)),
     "quality": (("in.mp4", "--quality", 0), ("--quality",)),
@@ -196,10 +199,11 @@ def test_bad_input_gets_one_clear_line(case: str, impasto: Command, refused: Ref
     make_clip(tmp_path / "in.mp4", 3)
     (tmp_path / "there.mp4").write_text("mine")
     (tmp_path / "text.mp4").write_text("no video")
-    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    (tmp_path / "folder.mp4").mkdir()
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     arguments, words = BAD[case]
     refused(impasto("video", *arguments, cwd=tmp_path), *words)
-    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
 
 def test_without_the_package_it_says_what_to_install(refused: Refused, tmp_path: Path) -> None:

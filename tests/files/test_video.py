@@ -321,3 +321,41 @@ def test_what_cannot_be_is_refused_in_one_line_and_leaves_nothing(tmp_path: Path
     with pytest.raises(ZeroDivisionError):
         broken_off(source, tmp_path / "o.mp4")
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == there
+
+
+def write_again(source: Path, target: Path) -> VideoWriter:
+    with open_video(source) as video, VideoWriter(target, sound=source) as writer:
+        for frame in video.frames():
+            writer.write(frame)
+    return writer
+
+
+@pytest.mark.parametrize(("sound", "suffix"), [("flac", ".mov"), ("pcm_s16le", ".mp4"), ("flac", ".ts")])
+def test_sound_that_does_not_fit_is_noticed_before_anything_is_painted(tmp_path: Path, sound: str, suffix: str) -> None:
+    source = make_clip(tmp_path / "in.mkv", 4, sound=sound)
+    with pytest.raises(ImpastoError, match=r"cannot hold the sound of the source.*--no-sound"):
+        VideoWriter(tmp_path / f"out{suffix}", sound=source)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
+
+
+def test_attachments_stay_in_mkv_and_are_named_elsewhere(tmp_path: Path) -> None:
+    source = tmp_path / "in.mkv"
+    with av.open(str(source), "w") as output:
+        stream = output.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        output.add_attachment("font.ttf", "font/ttf", b"no font at all")
+        for seed in range(4):
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(np.asarray(photo(seed, 64, 48)), "rgb24")))
+        output.mux(stream.encode(None))
+    assert "attachment" in write_again(source, tmp_path / "out.mp4").left_out[0]
+    assert write_again(source, tmp_path / "out.mkv").left_out == []
+    with av.open(str(tmp_path / "out.mkv")) as opened:
+        assert [stream.type for stream in opened.streams] == ["video", "attachment"]
+
+
+def test_a_gif_has_a_palette_of_its_own(tmp_path: Path) -> None:
+    shown = [np.asarray(photo(seed, 64, 48)) for seed in range(3)]
+    write_again(make_clip(tmp_path / "in.mp4", 3, sound=None, shown=shown), tmp_path / "out.gif")
+    with Image.open(tmp_path / "out.gif") as image:
+        red = set(np.asarray(image.convert("RGB"))[..., 0].ravel().tolist())
+    assert len(red - {round(255 * level / 7) for level in range(8)} - {36 * level for level in range(8)}) > 10

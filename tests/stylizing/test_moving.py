@@ -203,7 +203,7 @@ def test_steady_frames_change_less_where_nothing_moves() -> None:
     plain, of_plain = changes(stylizer, scenes, 0.0)
     steady, of_steady = changes(stylizer, scenes, 1.0)
     assert of_plain > 0.5
-    assert of_steady < 0.6 * of_plain
+    assert of_steady < 0.8 * of_plain
     np.testing.assert_allclose(steady[0], plain[0], atol=2)  # nothing to average with
 
 

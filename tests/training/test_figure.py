@@ -26,6 +26,7 @@ def progress(iteration: int) -> TrainProgress:
         tv_loss=0.0,
         learning_rate=1e-3,
         photos_per_second=2.0,
+        waited=0.0,
         elapsed=3723.0,
         done=iteration / 200,
         photo=torch.tensor([1.0, 0.0, 0.0]).view(3, 1, 1).expand(3, 32, 32),

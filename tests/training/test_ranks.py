@@ -105,6 +105,7 @@ def test_a_batch_that_cannot_be_shared_is_refused(
         ({}, "needs MASTER_ADDR, MASTER_PORT, NODE_RANK"),
         ({"MASTER_ADDR": "10.0.0.1", "NODE_RANK": "0"}, "needs MASTER_PORT in"),
         ({"MASTER_ADDR": "10.0.0.1", "NODE_RANK": "0", "MASTER_PORT": "http"}, "must be whole numbers"),
+        ({"MASTER_ADDR": "10.0.0.1", "NODE_RANK": "2", "MASTER_PORT": "29500"}, "NODE_RANK is 2.*between 0 and 1"),
     ],
 )
 def test_several_computers_need_an_address(told: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,11 @@ class StopRequest:
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._note) for number in STOPPING}
+            self._before = {
+                number: signal.signal(number, self._note)
+                for number in STOPPING
+                if signal.getsignal(number) is not signal.SIG_IGN  # as nohup wants it
+            }
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

@@ -49,6 +49,15 @@ class Change:
         return 1.0 if self.end <= self.begin else min(1.0, max(0.0, (time - self.begin) / (self.end - self.begin)))
 
 
+def check_span(start: float, end: float | None, steady: float = 0.0) -> None:
+    """Raises ImpastoError for a part of a video that is none, or a time to average over that is none."""
+    if not 0 <= steady <= 60:
+        raise ImpastoError(f"--steady is {steady:g}; it must lie between 0 and 60 seconds")
+    if not 0 <= start < math.inf or (end is not None and not start < end < math.inf):
+        ends = "the end" if end is None else f"{end:g}"
+        raise ImpastoError(f"--start is {start:g} and --end {ends}; name seconds from 0 on, the end after the start")
+
+
 def change_over(
     video: AnyVideo, style: WhichStyle, strength: float | None, start: float = 0.0, end: float | None = None
 ) -> Change | None:

@@ -187,8 +187,9 @@ class Stylizer:
             ImpastoError: no such video, an unknown style, or an option out of range.
         """
         from impasto.files.video import open_video
-        from impasto.stylizing.moving import FramePainter, change_over, painted
+        from impasto.stylizing.moving import FramePainter, change_over, check_span, painted
 
+        check_span(start, end, steady)
         video = open_video(path)
         change = change_over(video, style_to, strength_to, start, end)
         many = self.for_many(changing=change is not None)

@@ -122,6 +122,7 @@ class Photos:
 
     def __post_init__(self) -> None:
         self._synthetic = SyntheticPhotos(self.config.seed, self.config.image_size)
+        self._in_sample = 0
 
     @classmethod
     def find(
@@ -215,8 +216,10 @@ class Photos:
         """Remembers photos that could not be read. Raises ImpastoError when they are more than a tenth."""
         new = {name: problem for name, problem in broken.items() if name not in self.broken}
         self.broken.update(new)
-        mine = len(self.collection) / self.share.of
-        if new and (len(self.broken) > TOLERATED_SHARE * mine or len(broken) >= MOST_BROKEN_IN_A_ROW):
+        # Each process knows those of its own share, and all of them those of the sample.
+        tolerated = TOLERATED_SHARE * len(self.collection) / self.share.of
+        found_here = len(self.broken) - self._in_sample * (1 - 1 / self.share.of)
+        if new and (found_here > tolerated or len(broken) >= MOST_BROKEN_IN_A_ROW):
             raise ImpastoError(self.complaint(f"{len(self.broken)} of {len(self.collection)} photos cannot be read"))
 
     def complaint(self, what: str) -> str:
@@ -241,6 +244,7 @@ class Photos:
             self.broken.update(chunk.broken)
         if len(self.broken) > TOLERATED_SHARE * count or self.usable < self.config.batch_size:
             raise ImpastoError(self.complaint(f"{len(self.broken)} of the first {count} photos tried cannot be read"))
+        self._in_sample = len(self.broken)
 
     def _portions(self, places: NDArray[np.int64], size: int) -> Portions:
         """Places in portions for the workers."""

@@ -7,9 +7,11 @@ writes files and speaks. The others are started by the leader of their computer,
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -24,7 +26,7 @@ from torch import Tensor
 
 from impasto.config import Device, Precision, TrainConfig
 from impasto.core.device import choose_device
-from impasto.errors import ImpastoError
+from impasto.errors import ImpastoError, in_one_line
 from impasto.training.fabric import choose_precision, make_fabric
 from impasto.training.photos import Share
 
@@ -154,7 +156,7 @@ def is_lost(error: BaseException) -> bool:
 
 
 @contextmanager
-def joined(config: TrainConfig) -> Iterator[Ranks]:
+def joined(config: TrainConfig, announce: Callable[[str], None] = lambda _: None) -> Iterator[Ranks]:
     """This process as one of those that `config` asks for, or that torchrun has started; the others are started.
 
     Raises:
@@ -169,11 +171,13 @@ def joined(config: TrainConfig) -> Iterator[Ranks]:
     size = place.world_size()
     if place.global_rank() == 0 and config.batch_size % size:
         raise ImpastoError(
-            f"a batch of {config.batch_size} cannot be shared by {size} processes; "
-            f"take --batch-size {size * max(1, round(config.batch_size / size))}"
+            f"a batch of {config.batch_size} cannot be shared by {size} processes; take --devices that divide it, or "
+            f"begin a training with --batch-size {size * max(1, round(config.batch_size / size))}"
         )
     if device == "cuda" and place.devices > torch.cuda.device_count():
         raise ImpastoError(f"--devices is {place.devices}; this computer has {torch.cuda.device_count()}")
+    if place.nodes > 1:
+        announce(f"waiting for all {size} processes at {place.address}:{place.port}")
     with _others(place, device, config.precision) as others:
         yield joined_at(place, device, config.precision, others)
 
@@ -181,8 +185,29 @@ def joined(config: TrainConfig) -> Iterator[Ranks]:
 def joined_at(
     place: Place, device: Device, precision: Precision, others: Sequence[subprocess.Popen[str]] = ()
 ) -> Ranks:
-    """Waits until all are there."""
-    return Ranks(_make_fabric(place, device, choose_precision(precision, device)), others)
+    """Waits until all are there. Raises ImpastoError when they do not meet."""
+    with _stoppable_at_once():
+        try:
+            return Ranks(_make_fabric(place, device, choose_precision(precision, device)), others)
+        except RuntimeError as error:
+            where = f"{place.address}:{place.port}"
+            raise ImpastoError(
+                f"the {place.world_size()} processes cannot meet at {where}: {in_one_line(str(error))}"
+            ) from error
+
+
+@contextmanager
+def _stoppable_at_once() -> Iterator[None]:
+    """Lets signals end the process: the wait for others is not in Python, whose handlers would never run."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _make_fabric(place: Place, device: Device, precision: Precision) -> Fabric:
@@ -214,9 +239,12 @@ def place_here(devices: int, nodes: int) -> Place | None:
             "computer, and this one's number from 0"
         )
     try:
-        return Place(int(told["NODE_RANK"]), 0, devices, nodes, told["MASTER_ADDR"], int(told["MASTER_PORT"]))
+        node, port = int(told["NODE_RANK"]), int(told["MASTER_PORT"])
     except ValueError as error:
         raise ImpastoError(f"MASTER_PORT and NODE_RANK must be whole numbers ({error})") from error
+    if not 0 <= node < nodes:
+        raise ImpastoError(f"NODE_RANK is {node}; with --nodes {nodes} it must lie between 0 and {nodes - 1}")
+    return Place(node, 0, devices, nodes, told["MASTER_ADDR"], port)
 
 
 @contextmanager
@@ -231,8 +259,9 @@ def _others(place: Place, device: Device, precision: Precision) -> Iterator[list
     try:
         for local in range(1, 1 if is_torchrun() else place.devices):
             words = (place.node, local, place.devices, place.nodes, place.address, place.port, device, precision)
-            command = [sys.executable, "-m", "impasto.training.follower", *map(str, words)]
-            others.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True))
+            # -P: nothing is imported from the current folder. Its input ends when this process does, however it does.
+            command = [sys.executable, "-P", "-m", "impasto.training.follower", *map(str, words)]
+            others.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
         for other in others:
             assert other.stdout is not None
             if other.stdout.readline().strip() != READY:  # so that nobody waits for one that never comes

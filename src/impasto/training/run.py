@@ -174,6 +174,9 @@ class Run:
             except (ImpastoError, OSError, RuntimeError, MemoryError) as error:
                 why = self.ranks.loss_of(error) or one_line(error)
                 raise ImpastoError(f"{why}. {self._try_to_save(folder)}") from error
+            except Exception:  # a fault of ours, or a listener's: nothing is lost by it
+                self.announce(self._try_to_save(folder))
+                raise
             finally:
                 self._name_broken_photos()
             if path is None:
@@ -183,12 +186,13 @@ class Run:
                 )
             return path
 
-    def accompany(self) -> None:
-        """Trains along with the leader, whose state comes first."""
+    def accompany(self) -> bool:
+        """Trains along with the leader, whose state comes first; whether to the end."""
         with StopRequest() as stop:
             self.state.load_state_dict(self.ranks.send(None))
             for _ in trainer.train(self.ranks, self.state, self.loss, self.photos, self.config, lambda: stop.requested):
                 pass
+        return trainer.is_over(self.state, self.photos, self.config)
 
     def _begin_as_trained(self) -> None:
         if not fits(self.config):

@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import shlex
+import shutil
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -85,15 +86,25 @@ class RunFolder:
     def create(cls, path: Path, job: Job, config: TrainConfig, painting: NDArray[np.uint8]) -> RunFolder:
         """A new run folder with what does not change during the run. Raises ImpastoError as `require_new`."""
         cls.require_new(path)
-        folder = cls(path)
         values = {name: value for name, value in config_module.flatten(config).items() if value is not None}
         fixed = {CONFIG: tomli_w.dumps(values).encode(), PAINTING: encode_png(painting)}
-        for name, data in fixed.items():
-            folder.write(name, data)
         told = vars(job)
         digests = {name: hashlib.sha256(data).hexdigest() for name, data in fixed.items()}
-        folder.write(JOB, json.dumps({**told, DIGESTS: {**digests, JOB: _digest_of(told)}}, indent=2).encode())
-        return folder
+        fixed[JOB] = json.dumps({**told, DIGESTS: {**digests, JOB: _digest_of(told)}}, indent=2).encode()
+        # All at once, so that a kill leaves a run folder or none.
+        path.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        for name, data in fixed.items():
+            atomic.write_bytes(part / name, data)
+        try:
+            path.rmdir()
+            part.rename(path)
+        except OSError:  # the root of a disk, say
+            for name in fixed:
+                shutil.move(part / name, path / name)
+            part.rmdir()
+        return cls(path)
 
     @contextmanager
     def alone(self) -> Iterator[None]:

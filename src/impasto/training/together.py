@@ -48,7 +48,10 @@ def assembled(setup: Setup, ranks: Ranks, announce: Announce, on_download: Repor
 
 def accompany(place: Place, device: Device, precision: Precision) -> int:
     """Trains along with the leader that has started this process; the exit code."""
-    return _accompanied(lambda: nullcontext(joined_at(place, device, precision)))
+    try:
+        return _accompanied(lambda: nullcontext(joined_at(place, device, precision)))
+    except ImpastoError:
+        return 1  # the leader says it
 
 
 def accompany_elsewhere(config: TrainConfig) -> int:
@@ -64,11 +67,11 @@ def _accompanied(join: Callable[[], AbstractContextManager[Ranks]]) -> int:
     try:
         with join() as ranks:
             try:
-                assembled(ranks.send(None), ranks, lambda _: None).accompany()
+                over = assembled(ranks.send(None), ranks, lambda _: None).accompany()
             except ImpastoError:
                 return 1  # the leader says it
     except RuntimeError as error:
         if not is_lost(error):
             print(f"impasto: on {socket.gethostname()}: {one_line(error)}", file=sys.stderr)
         return 1
-    return 0
+    return 0 if over else 130

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
+from uuid import uuid4
 
 from impasto.errors import ImpastoError, in_one_line
+from impasto.files import atomic
 from impasto.training.trainer import TrainProgress
 
 TRACKED = ("total_loss", "content_loss", "style_loss", "tv_loss", "learning_rate", "photos_per_second")
@@ -22,6 +23,14 @@ class Tracker(Protocol):
     def log(self, values: Mapping[str, float], step: int) -> None: ...
 
     def close(self) -> None: ...
+
+
+def own_id(run_dir: Path) -> str:
+    """What a tracker knows the training in that folder by, so that one that goes on goes on in the same run."""
+    file = run_dir / "tracking-id"
+    if not file.exists():
+        atomic.write_bytes(file, uuid4().hex[:16].encode())
+    return file.read_text("ascii")
 
 
 class TensorBoard:
@@ -46,10 +55,13 @@ class WandB:
     def __init__(self, run_dir: Path, options: Mapping[str, Any]) -> None:
         import wandb
 
-        # A training that goes on goes on in the same run.
-        own = hashlib.sha256(str(run_dir.absolute()).encode()).hexdigest()[:16]
         self.run = wandb.init(
-            project=PROJECT, name=run_dir.name, id=own, resume="allow", dir=str(run_dir), config=dict(options)
+            project=PROJECT,
+            name=run_dir.name,
+            id=own_id(run_dir),
+            resume="allow",
+            dir=str(run_dir),
+            config=dict(options),
         )
 
     def log(self, values: Mapping[str, float], step: int) -> None:
@@ -65,7 +77,8 @@ class Trackio:
     def __init__(self, run_dir: Path, options: Mapping[str, Any]) -> None:
         import trackio
 
-        self.run = trackio.init(project=PROJECT, name=run_dir.name, resume="allow", config=dict(options), embed=False)
+        name = f"{run_dir.name}-{own_id(run_dir)[:6]}"
+        self.run = trackio.init(project=PROJECT, name=name, resume="allow", config=dict(options), embed=False)
 
     def log(self, values: Mapping[str, float], step: int) -> None:
         self.run.log(dict(values), step=step)

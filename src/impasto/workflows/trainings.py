@@ -109,6 +109,8 @@ def train(
         RunFolder.require_new(Path(run_dir))
     pixels = square(without_margin(style_image, config.style_margin), config.painting_size, config.style_fit)
     folders = [photos] if isinstance(photos, str | os.PathLike) else list(photos)
+    if not all(map(os.fspath, folders)):
+        raise ImpastoError("--photos is empty; name a folder, or leave it out to train on drawn images")
     job = Job(
         painting=source.name,
         painting_sha256=hashlib.sha256(source.read_bytes()).hexdigest(),
@@ -119,7 +121,7 @@ def train(
         loss_weights=None if loss_weights is None else str(Path(loss_weights).absolute()),
         standalone=standalone,
     )
-    with joined(config) as ranks:
+    with joined(config, announce) as ranks:
         run = assembled(ranks.send(Setup(job, config, pixels)), ranks, announce, on_download)
         path = Path(run_dir) if run_dir is not None else new_run_dir(job.painting)
         folder = RunFolder.create(path, run.job, config, pixels)
@@ -205,7 +207,7 @@ def resume(
     if out is not None:
         job = replace(job, out=str(Path(out).absolute()))
     _check_style_target(Path(job.out), overwrite or out is None)
-    with joined(config) as ranks:
+    with joined(config, announce or ignore) as ranks:
         run = assembled(ranks.send(Setup(job, config, pixels)), ranks, announce or ignore, on_download)
         return run.go(folder, on_progress or ignore, live=live, track=track)
 

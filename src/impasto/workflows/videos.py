@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 import time
 import warnings
@@ -20,7 +19,7 @@ from impasto.files.atomic import check_writable
 from impasto.files.lock import alone
 from impasto.files.stop_request import StopRequest
 from impasto.stylizing.manner import Manner, WhichStyle
-from impasto.stylizing.moving import FramePainter, change_over, painted
+from impasto.stylizing.moving import FramePainter, change_over, check_span, painted
 from impasto.stylizing.stylizer import Stylizer
 from impasto.workflows.common import AnyPath
 
@@ -71,13 +70,7 @@ class VideoOptions:
     """Go on with what a stopped run has left."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.steady <= 60:
-            raise ImpastoError(f"--steady is {self.steady:g}; it must lie between 0 and 60 seconds")
-        ends = math.inf if self.end is None else self.end
-        if not 0 <= self.start < ends:
-            raise ImpastoError(
-                f"--start is {self.start:g} and --end {ends:g}; name seconds from 0 on, the end after the start"
-            )
+        check_span(self.start, self.end, self.steady)
 
 
 @dataclass(frozen=True)
@@ -115,9 +108,14 @@ def stylize_video(
 
     options, source, out = options or VideoOptions(), Path(source), Path(out)
     codec = videos.codec_for(out, options.codec, options.quality)
+    is_animation = out.suffix.lower() in videos.ANIMATIONS
+    if is_animation and options.resume:
+        raise ImpastoError(f"{out.suffix} animations cannot be resumed; leave --resume out, or write a video")
     if out.exists() and source.exists() and out.samefile(source):
         raise ImpastoError(f"will not overwrite {out}: that is the video itself; name another --out")
     with StopRequest() as stop, videos.open_video(source) as video, _alone(out):
+        if video.duration is not None and options.start >= video.duration:
+            raise ImpastoError(f"--start is {options.start:g}; {source} lasts {float(video.duration):g} seconds")
         painter = _painter(stylizer, video, options)
         writer = _writer(stylizer, video, out, codec, options)
         frames = video.frames(options.start, options.end, after=writer.last)
@@ -129,14 +127,16 @@ def stylize_video(
                     yield clock.at(result)
                     if stop.requested:
                         break
-            writer.finish(complete=not stop.requested)
+            stopped = stop.requested
+            writer.finish(complete=not stopped)
         except BaseException:
             writer.abandon()
             raise
         if video.damage is not None:
             warnings.warn(f"{source} is damaged: {video.damage}", VideoWarning, stacklevel=2)
-        if stop.requested:
-            raise VideoStopped(f"stopped; {out} plays up to here, and --resume goes on")
+        if stopped:
+            goes_on = "--overwrite begins again" if is_animation else "--resume goes on"
+            raise VideoStopped(f"stopped; {out} plays up to here, and {goes_on}")
 
 
 def is_unfinished(out: AnyPath) -> bool:
@@ -151,6 +151,8 @@ def _alone(out: Path) -> Iterator[None]:
     def refuse() -> None:
         raise ImpastoError(f"another process is writing {out}; wait for it, or name another --out")
 
+    if out.is_dir():
+        raise ImpastoError(f"cannot write {out}: it is a folder; name another --out")
     check_writable(out)
     with alone(out, refuse):
         yield

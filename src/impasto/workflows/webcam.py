@@ -175,6 +175,8 @@ def show(stylizer: Stylizer, options: WebcamOptions, announce: Callable[[str], N
     Raises:
         ImpastoError: no camera, no display, or no virtual camera.
     """
+    if options.folder.exists() and not options.folder.is_dir():
+        raise ImpastoError(f"--folder {options.folder} is a file; name a folder")
     with ExitStack() as opened:
         pictures = _camera(options.camera)
         first = next(pictures)

@@ -24,13 +24,15 @@ def with_block(key: str, fetch: Callable[[Path], None], use: Callable[[Path], T]
     Of several processes one fetches. Raises what `fetch` and `use` raise.
     """
     folder = caches.folder("blocks")
-    path = folder / hashlib.sha256(key.encode()).hexdigest()
+    path = folder / hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()
     for _ in range(3):  # another process may clear it away in between
         if not path.exists():
             with alone(path, lambda: None):
                 if not path.exists():
                     with atomic.replacing(path) as temporary:
                         fetch(temporary)
+                        with temporary.open("rb") as file:
+                            os.fsync(file.fileno())  # a block that is there is whole, even after a power cut
                     _clear(folder, path)
         with suppress(FileNotFoundError):
             os.utime(path)

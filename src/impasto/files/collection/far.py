@@ -14,13 +14,13 @@ class FarFiles:
     far = True
 
     def __init__(self, uris: Sequence[str]) -> None:
-        self.uris = Names.of([uri.encode() for uri in uris])
+        self.uris = Names.of([uri.encode(errors="surrogateescape") for uri in uris])
 
     def __len__(self) -> int:
         return len(self.uris)
 
     def name(self, number: int) -> str:
-        return self.uris[number].decode()
+        return self.uris[number].decode(errors="surrogateescape")
 
     def data(self, number: int) -> bytes:
         with opened(self.name(number)) as file:

@@ -12,7 +12,7 @@ from impasto.files import images
 from impasto.files.collection.collection import Collection, Part
 from impasto.files.collection.far import FarFiles
 from impasto.files.collection.folders import FolderPart, list_files, list_folder
-from impasto.files.collection.places import TAR, expanded, find_far, is_shard
+from impasto.files.collection.places import expanded, find_far, is_shard, is_tar
 from impasto.files.collection.shards import TarPart
 from impasto.files.collection.tables import ParquetPart
 from impasto.files.images.problems import explained
@@ -57,9 +57,9 @@ def open_collection(sources: Sequence[str | os.PathLike[str]]) -> Collection:
     inside = [os.path.realpath(folder) + os.sep for folder in folders]
     loose = [path for path in dict.fromkeys(files) if not str(path).startswith(tuple(inside) or ("\0",))]
     parts.append(FolderPart(list_files(loose)))
-    shards = list(dict.fromkeys(shards))
-    tars = [shard for shard in shards if shard.lower().endswith(TAR)]
-    tables = [shard for shard in shards if not shard.lower().endswith(TAR)]
+    shards = list(dict.fromkeys(shard if is_uri(shard) else os.path.realpath(shard) for shard in shards))
+    tars = [shard for shard in shards if is_tar(shard)]
+    tables = [shard for shard in shards if not is_tar(shard)]
     if tars:
         parts.append(TarPart(tars))
     if tables:

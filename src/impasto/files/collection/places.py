@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from impasto.errors import ImpastoError
+from impasto.errors import ImpastoError, in_one_line
 from impasto.files.images.formats import FORMATS
 from impasto.files.remote import is_uri
 
@@ -20,12 +20,22 @@ READ_AHEAD = 8 << 20
 
 
 def is_photo(name: str) -> bool:
-    plain = name.rsplit("/", 1)[-1]
+    plain = _last(name)
     return not plain.startswith(".") and Path(plain).suffix.lower() in FORMATS
 
 
 def is_shard(name: str) -> bool:
-    return name.lower().endswith((*TAR, *PARQUET)) and not name.rsplit("/", 1)[-1].startswith(".")
+    plain = _last(name)
+    return plain.lower().endswith((*TAR, *PARQUET)) and not plain.startswith(".")
+
+
+def is_tar(name: str) -> bool:
+    return _last(name).lower().endswith(TAR)
+
+
+def _last(name: str) -> str:
+    """The last part of a path or address, without the signature behind ? that an address may have."""
+    return (name.partition("?")[0] if is_uri(name) else name).rsplit("/", 1)[-1]
 
 
 def expanded(pattern: str) -> list[str]:
@@ -46,7 +56,7 @@ def expanded(pattern: str) -> list[str]:
 @contextmanager
 def opened(place: str) -> Iterator[IO[bytes]]:
     """The file at a path or URI, open to read and seek in. Raises ImpastoError, from its use inside too."""
-    try:
+    with _reached(place):
         if is_uri(place):
             filesystem, path = filesystem_of(place)
             with filesystem.open(path, "rb", block_size=READ_AHEAD, cache_type="readahead") as file:
@@ -54,20 +64,32 @@ def opened(place: str) -> Iterator[IO[bytes]]:
         else:
             with Path(place).open("rb") as file:
                 yield file
-    except OSError as error:
-        raise ImpastoError(f"cannot read {place}: {error.strerror or error or type(error).__name__}") from error
+
+
+@contextmanager
+def _reached(place: str) -> Iterator[None]:
+    """Turns what goes wrong in reaching `place` into one line: far away every protocol has errors of its own."""
+    try:
+        yield
+    except ImpastoError:
+        raise
+    except Exception as error:
+        if not is_uri(place) and not isinstance(error, OSError):
+            raise
+        text = in_one_line((error.strerror if isinstance(error, OSError) else None) or str(error))
+        if text in ("", place):  # fsspec says the address and nothing else
+            text = in_one_line(str(error.__cause__ or "")) or type(error).__name__
+        raise ImpastoError(f"cannot read {place}: {text}; check the address and its access rights") from error
 
 
 def stamp_of(place: str) -> str:
     """What changes when the file does: its size and date, or what a server says of it. Raises ImpastoError."""
-    try:
+    with _reached(place):
         if not is_uri(place):
             stat = Path(place).stat()
             return f"{stat.st_size} {stat.st_mtime_ns}"
         filesystem, path = filesystem_of(place)
         info = filesystem.info(path)
-    except OSError as error:
-        raise ImpastoError(f"cannot read {place}: {error.strerror or error}; check the address") from error
     told = ("size", "ETag", "etag", "mtime", "LastModified", "updated", "created")
     return " ".join(str(info[key]) for key in told if key in info)
 
@@ -75,12 +97,10 @@ def stamp_of(place: str) -> str:
 def find_far(uri: str) -> list[str]:
     """The photos and shards below a folder far away, as URIs, sorted; or the file itself. Raises ImpastoError."""
     filesystem, path = filesystem_of(uri)
-    try:
-        if is_shard(uri) or filesystem.isfile(path):
-            return [uri]
+    if is_shard(uri) or is_photo(uri):
+        return [uri]
+    with _reached(uri):
         found = filesystem.find(path)
-    except OSError as error:
-        raise ImpastoError(f"cannot read {uri}: {error.strerror or error}; check the address") from error
     names = sorted(str(filesystem.unstrip_protocol(name)) for name in found if is_photo(name) or is_shard(name))
     if not names:
         raise ImpastoError(f"there are no photos and no shards at {uri}; check the address and its access rights")
@@ -93,6 +113,6 @@ def filesystem_of(uri: str) -> tuple[Any, str]:
 
     try:
         filesystem, path = fsspec.core.url_to_fs(uri)
-    except (ValueError, ImportError) as error:
-        raise ImpastoError(f"cannot reach {uri}: {' '.join(str(error).split())}") from error
+    except Exception as error:
+        raise ImpastoError(f"cannot reach {uri}: {in_one_line(str(error))}") from error
     return filesystem, path

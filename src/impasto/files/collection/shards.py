@@ -115,4 +115,7 @@ class TarPart:
 def _fetch(shard: str, first: int, last: int, path: Path) -> None:
     with opened(shard) as file:
         file.seek(first)
-        path.write_bytes(file.read(last - first))
+        data = file.read(last - first)
+    if len(data) != last - first:
+        raise ImpastoError(f"cannot read {shard}: it ends early; it may have changed since its index was made")
+    path.write_bytes(data)

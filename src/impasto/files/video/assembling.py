@@ -29,6 +29,11 @@ COPIED = ("audio", "subtitle", "attachment")
 OF_THE_FILE = ("encoder", "major_brand", "minor_version", "compatible_brands", "creation_time", "duration")
 """Metadata that tell of a file and not of what is in it."""
 
+HELD_BY_TS = {
+    "audio": ("mp1", "mp1float", "mp2", "mp2float", "mp3", "mp3float", "aac", "aac_latm", "ac3", "eac3", "dca", "opus"),
+    "subtitle": ("dvbsub", "dvb_subtitle", "dvb_teletext", "libzvbi_teletextdec"),
+}
+
 Timed = tuple[Fraction, int, "Packet[Any]"]
 """A packet after its time in seconds and its stream's number, by which packets are in order."""
 
@@ -59,7 +64,37 @@ def left_out(around: Around, target: Path) -> list[str]:
         av.open(str(around.source), "r", metadata_errors="ignore") as opened,
         av.open(io.BytesIO(), "w", format=name) as output,
     ):
-        return _copies(opened, output, target)[1]
+        copies, lost = _copies(opened, output, target)
+        _require_sound(opened, copies, output, target)
+        return lost
+
+
+def _require_sound(source: InputContainer, copies: dict[int, Stream], output: OutputContainer, target: Path) -> None:
+    """Writes a packet of each sound, since some kinds of files find only then that they cannot hold it."""
+    for stream in source.streams.audio:
+        try:
+            packet = next(source.demux(stream))
+            packet.stream = copies[stream.index]  # type: ignore[assignment]
+            packet.pts = packet.dts = 0
+            output.mux(packet)
+            source.seek(0)
+        except StopIteration:
+            continue
+        except av.error.FFmpegError as error:
+            raise _no_sound(target, stream) from error
+    try:
+        output.close()
+    except av.error.FFmpegError as error:
+        if source.streams.audio:
+            raise _no_sound(target, source.streams.audio[0]) from error
+
+
+def _no_sound(target: Path, stream: Stream) -> ImpastoError:
+    name = getattr(stream.codec_context, "name", stream.type)
+    return ImpastoError(
+        f"{target.suffix} files cannot hold the sound of the source ({name}), which is copied as it is; "
+        "write an .mkv file, which holds it, or leave the sound out with --no-sound"
+    )
 
 
 def assemble(parts: Parts, target: Path, tag: str | None, around: Around | None) -> None:
@@ -70,7 +105,7 @@ def assemble(parts: Parts, target: Path, tag: str | None, around: Around | None)
     Raises:
         ImpastoError: it cannot be written, or the source is not what it was.
     """
-    with ExitStack() as files, explained("write", target):
+    with explained("write", target), ExitStack() as files:
         temporary = files.enter_context(replacing(target))
         pictures = files.enter_context(av.open(str(next(iter(parts))[0]), "r")).streams.video[0]
         name, options = FFMPEG_NAMES[target.suffix.lower()], _options(target, pictures)
@@ -106,14 +141,20 @@ def _copies(source: InputContainer, output: OutputContainer, target: Path) -> tu
         if stream.type not in COPIED:
             continue
         name = getattr(stream.codec_context, "name", stream.type)
+        if stream.type == "attachment" and target.suffix.lower() != ".mkv":
+            lost.append("attachment, a font say")
+            continue
+        if target.suffix.lower() == ".ts" and stream.type in HELD_BY_TS and name not in HELD_BY_TS[stream.type]:
+            # Such files take anything, and nobody can read it then.
+            if stream.type == "audio":
+                raise _no_sound(target, stream)
+            lost.append(f"{stream.type} ({name})")
+            continue
         try:
             copy = output.add_stream_from_template(stream)
         except (ValueError, av.error.FFmpegError) as error:
             if stream.type == "audio":
-                raise ImpastoError(
-                    f"{target.suffix} files cannot hold the sound of the source ({name}), which is copied as it is; "
-                    "write an .mkv file, which holds it, or leave the sound out with --no-sound"
-                ) from error
+                raise _no_sound(target, stream) from error
             lost.append(f"{stream.type} ({name})")
             continue
         copy.metadata.update({key: value for key, value in stream.metadata.items() if key in ("language", "title")})

@@ -46,7 +46,7 @@ CODECS: dict[str, Codec] = {
     "hevc": Codec("libx265", X265, 49, 13, odd_pixels="yuv444p", tag="hvc1"),
     "vp9": Codec("libvpx-vp9", {"deadline": "realtime", "cpu-used": "7", "row-mt": "1", "b": "0"}, 60, 16),
     "av1": Codec("libsvtav1", {"preset": "10", "svtav1-params": "lp=0"}, 60, 16),
-    "gif": Codec("gif", {}, 0, 0, "", "rgb8", "rgb8"),
+    "gif": Codec("gif", {}, 0, 0, "", "pal8", "pal8"),
     "webp": Codec("libwebp_anim", {"loop": "0"}, 0, 100, "quality"),
 }
 CONTAINERS: dict[str, tuple[str, ...]] = {

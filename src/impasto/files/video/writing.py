@@ -62,7 +62,7 @@ class VideoWriter:
         self._parts = Parts(self.path, self.path.suffix.lower() if animation else ".mp4")
         if self.path.exists() and not (overwrite or (resume and self._parts.folder.exists())):
             raise ImpastoError(f"will not overwrite {path}: it exists already; name another --out, or add --overwrite")
-        resume = resume and not animation
+        self._resume = resume = resume and not animation
         self.left_out = [] if animation or self._around is None else left_out(self._around, self.path)
         """What belongs to the source of the sound and cannot be in such a file, by name."""
         self._parts.begin(settings or {}, resume=resume, overwrite=overwrite or animation)
@@ -79,7 +79,8 @@ class VideoWriter:
             self.finish()
         else:
             self.abandon()
-            self._parts.remove()
+            if not self._resume:
+                self._parts.remove()
 
     def prepared(self, frame: Frame) -> Frame:
         """`frame` as :meth:`write` turns it before it is encoded; may be called in other threads."""
