@@ -114,7 +114,13 @@ class Training:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=_hear_all_signals,
         )
+
+
+def _hear_all_signals() -> None:
+    """Under nohup, say, a process would leave SIGHUP alone."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @dataclass
