@@ -1,6 +1,6 @@
 """Times a video from file to file, and checks that nothing of it is lost.
 
-    python benchmarks/video.py [--seconds 10] [--plain-frames 4] [--long 60]
+    python benchmarks/video.py [--seconds 10] [--plain-frames 4] [--long 60 [--long-size 1280]]
 
 - A clip of 1280×720 pixels, 30 frames a second, H.264 with AAC sound, is made of sample photos.
 - `great_wave-turbo` from file to file, and the same pipeline around the usual network in plain eager PyTorch.
@@ -132,10 +132,10 @@ def resident() -> float:
     return pages * 4096 / 1e6
 
 
-def memory(source: Path, target: Path, seconds: int) -> Iterator[tuple[int, float]]:
+def memory(source: Path, target: Path, seconds: int, size: int) -> Iterator[tuple[int, float]]:
     """Megabytes after every tenth of the video."""
     stylizer, tenth = workflows.load(STYLE), seconds * RATE // 10
-    for progress in workflows.stylize_video(stylizer, source, target):
+    for progress in workflows.stylize_video(stylizer, source, target, workflows.VideoOptions(size=size)):
         if progress.frames % tenth == 0:
             yield progress.frames, resident()
 
@@ -145,6 +145,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--plain-frames", type=int, default=4)
     parser.add_argument("--long", type=int, default=60, help="seconds of the longer clip, 0 for none")
+    parser.add_argument("--long-size", type=int, default=WIDTH, help="longer side in pixels of what it becomes")
     arguments = parser.parse_args()
     here = workflows.machine()
     print(f"{here.processor}, {here.cores} cores; {WIDTH}×{HEIGHT}, H.264 with sound to the same, file to file\n")
@@ -168,7 +169,9 @@ def main() -> None:
             times = max(1, arguments.long // arguments.seconds)
             repeat(source, Path(name) / "long.mp4", times)
             print("\n| of the longer clip, frames | memory, MB |\n|---:|---:|")
-            for frames, used in memory(Path(name) / "long.mp4", Path(name) / "o.mp4", times * arguments.seconds):
+            for frames, used in memory(
+                Path(name) / "long.mp4", Path(name) / "o.mp4", times * arguments.seconds, arguments.long_size
+            ):
                 print(f"| {frames} | {used:.0f} |", flush=True)
 
 

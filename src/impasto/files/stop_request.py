@@ -22,11 +22,9 @@ class StopRequest:
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
-            self._before = {
-                number: signal.signal(number, self._note)
-                for number in STOPPING
-                if signal.getsignal(number) is not signal.SIG_IGN  # as nohup wants it
-            }
+            # Under nohup the end of the terminal is to be ignored.
+            hung_up = [number for number in STOPPING[2:] if signal.getsignal(number) is signal.SIG_IGN]
+            self._before = {n: signal.signal(n, self._note) for n in STOPPING if n not in hung_up}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
