@@ -180,15 +180,18 @@ def test_the_index_of_a_shard_is_made_anew_when_the_shard_changes(tmp_path: Path
     assert contents(open_collection([shard])) == [b"zero", b"another"]
 
 
-@pytest.mark.parametrize("damage", ["compressed", "noise", "empty", "cut short"])
+@pytest.mark.parametrize("damage", ["compressed", "noise", "empty", "cut short", "damaged in the middle"])
 def test_what_is_no_tar_file_is_refused_by_name(tmp_path: Path, damage: str) -> None:
     shard = tmp_path / "bad.tar"
     if damage == "compressed":
         with tarfile.open(shard, "w:gz") as tar:
             tar.add(__file__)
-    elif damage == "cut short":
+    elif damage in ("cut short", "damaged in the middle"):
         write_tar(shard, {"1.jpg": b"1" * 2000, "2.jpg": b"2" * 2000})
-        shard.write_bytes(shard.read_bytes()[:4000])
+        data = shard.read_bytes()
+        middle = 512 + 2048  # the second header
+        damaged = data[:middle] + b"x" * 512 + data[middle + 512 :]
+        shard.write_bytes(data[:4000] if damage == "cut short" else damaged)
     else:
         shard.write_bytes(b"no tar" * 1000 if damage == "noise" else b"")
     with pytest.raises(ImpastoError, match=r"bad\.tar is no whole tar file"):

@@ -115,7 +115,10 @@ def test_a_damaged_line_of_the_losses_costs_that_line_alone_and_is_told(tmp_path
     said: list[str] = []
     assert [entry["iteration"] for entry in RunFolder(tmp_path).cut_losses(6, said.append)] == [1, 3, 5, 6]
     assert len(said) == 1
-    assert "2 damaged lines" in said[0]
+    assert "2 steps are missing" in said[0]
+    (tmp_path / "losses.jsonl").write_text("\n".join([lines[0], "torn", lines[2]]))
+    assert len(RunFolder(tmp_path).cut_losses(3, said.append)) == 2
+    assert "1 steps are missing" in said[1]
 
 
 def test_pixels_are_rounded_and_clamped() -> None:

@@ -7,7 +7,8 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
-STOPPING = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+HANG_UP = getattr(signal, "SIGHUP", None)
+"""The terminal was closed; Windows has no such signal."""
 
 
 class StopRequest:
@@ -22,9 +23,10 @@ class StopRequest:
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
-            # Under nohup the end of the terminal is to be ignored.
-            hung_up = [number for number in STOPPING[2:] if signal.getsignal(number) is signal.SIG_IGN]
-            self._before = {n: signal.signal(n, self._note) for n in STOPPING if n not in hung_up}
+            numbers = [signal.SIGINT, signal.SIGTERM]
+            if HANG_UP is not None and signal.getsignal(HANG_UP) is not signal.SIG_IGN:  # as it is under nohup
+                numbers.append(HANG_UP)
+            self._before = {number: signal.signal(number, self._note) for number in numbers}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

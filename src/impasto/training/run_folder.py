@@ -191,17 +191,14 @@ class RunFolder:
         """The losses up to `iteration`; later lines, written after the checkpoint, are dropped from the file."""
         file = self.path / LOSSES
         kept: list[dict[str, float]] = []
-        damaged = 0
         for line in file.read_text("utf-8", errors="replace").splitlines() if file.exists() else []:
             entry = _loss_entry_in(line)
             if entry is not None and entry["iteration"] > iteration:
                 break
-            if entry is None or (kept and entry["iteration"] <= kept[-1]["iteration"]):
-                damaged += 1
-            else:
+            if entry is not None and (not kept or entry["iteration"] > kept[-1]["iteration"]):
                 kept.append(entry)
-        if (kept and damaged and kept[-1]["iteration"] < iteration) or damaged > 1:
-            announce(f"{damaged} damaged lines of {file} are left out of the curve")
+        if len(kept) < iteration:  # there is a line for each
+            announce(f"{iteration - len(kept)} steps are missing from the curve: lines of {file} are damaged")
         atomic.write_bytes(file, "".join(json.dumps(entry) + "\n" for entry in kept).encode())
         return kept
 

@@ -43,6 +43,10 @@ def _photos(file: IO[bytes], shard: str) -> Iterator[tuple[int, int]]:
                 tar.members.clear()  # type: ignore[attr-defined]  # it would remember all of them
                 if member.isreg() and is_photo(member.name):
                     yield member.offset_data, member.size
+            # It stops without a word at a header that makes no sense.
+            file.seek(tar.offset)
+            if file.read(tarfile.BLOCKSIZE).strip(b"\0"):
+                raise tarfile.ReadError(f"a damaged header at byte {tar.offset}")
     except tarfile.TarError as error:
         raise ImpastoError(
             f"{shard} is no whole tar file ({error}); copy it again, or unpack a .tar.gz: only .tar is read in place"

@@ -45,12 +45,12 @@ class ParquetPart:
     def data(self, number: int) -> bytes:
         """The photo's file content; empty where the table has none. Raises ImpastoError."""
         group = self._group(number)
-        row = number - int(self.starts[group])
+        row, rows = number - int(self.starts[group]), int(self.starts[group + 1] - self.starts[group])
         file, place = self.group_of[group]
         key = f"{self.files[file]} {self.stamps[file]} {place}"
         return with_block(
             key,
-            lambda path: _extract(self.files[file], self.columns[file], place, path),
+            lambda path: _extract(self.files[file], self.columns[file], place, rows, path),
             lambda path: _row(path, row),
         )
 
@@ -97,28 +97,28 @@ def _image_column(schema: Any, file: str) -> str:
     raise ImpastoError(f"{file} has no column of image bytes; its columns: {', '.join(schema.names)}")
 
 
-def _extract(file: str, column: str, group: int, path: Path) -> None:
+def _extract(file: str, column: str, group: int, rows: int, path: Path) -> None:
     """Writes the image bytes of a group of rows: their number, where each ends, then all of them."""
-    parquet = _pyarrow().parquet
+    ends = np.zeros(1 + rows, np.int64)
+    ends[0] = rows
+    with path.open("wb") as out:
+        out.write(ends.tobytes())
+        end = 0
+        for row, data in enumerate(_image_bytes(file, column, group)):
+            out.write(data)
+            end += len(data)
+            ends[1 + row] = end
+        out.seek(0)
+        out.write(ends.tobytes())
+
+
+def _image_bytes(file: str, column: str, group: int) -> Iterator[bytes]:
+    """What the rows of a group hold, nothing for a missing picture."""
     with _explained(file), opened(file) as handle:
-        table = parquet.ParquetFile(handle, pre_buffer=False)
-        ends = np.zeros(1 + table.metadata.row_group(group).num_rows, np.int64)
-        ends[0] = len(ends) - 1
-        with path.open("wb") as out:
-            out.write(ends.tobytes())
-            row, end = 0, 0
-            for batch in table.iter_batches(ROWS_AT_ONCE, row_groups=[group], columns=[column], use_threads=False):
-                values = batch.column(0)
-                values = (
-                    values.field("bytes") if column.endswith(".bytes") and column not in batch.schema.names else values
-                )
-                for value in values:
-                    data = value.as_py() or b""
-                    out.write(data)
-                    row, end = row + 1, end + len(data)
-                    ends[row] = end
-            out.seek(0)
-            out.write(ends.tobytes())
+        table = _pyarrow().parquet.ParquetFile(handle, pre_buffer=False)
+        for batch in table.iter_batches(ROWS_AT_ONCE, row_groups=[group], columns=[column], use_threads=False):
+            for value in batch.column(0).to_pylist():
+                yield (value["bytes"] if isinstance(value, dict) else value) or b""
 
 
 def _row(path: Path, row: int) -> bytes:
