@@ -45,18 +45,32 @@ def test_keys_change_the_style_take_screenshots_and_record(tmp_path: Path) -> No
             assert running.poll() is None
             time.sleep(0.05)
             window = keyboard.window("impasto")
-        for keys in (["s"], ["n", *["plus"] * 10, "s"], ["r"], ["r"], ["q"]):
-            files = len(list(tmp_path.glob("webcam-*")))
+
+        def files() -> int:
+            return len(list(tmp_path.glob("webcam-*")))
+
+        def press(*keys: str, more_files: bool = False, patience: float = 15.0) -> bool:
+            """Whether as many files as wanted came of it."""
+            before, until = files(), time.monotonic() + patience
             for key in keys:
                 keyboard.press(window, key)
                 time.sleep(0.1)
-            for _ in range(100):
-                if len(list(tmp_path.glob("webcam-*"))) > files or keys[0] == "q":
-                    break
+            while more_files and files() == before and time.monotonic() < until:
                 time.sleep(0.05)
+            return files() > before
+
+        # The window may be there before it hears keys.
+        assert any(press("s", more_files=True, patience=3) for _ in range(10))
+        press("n", *["plus"] * 10)
+        assert press("s", more_files=True)
+        assert press("r", more_files=True)
+        time.sleep(1)
+        press("r")
+        press("q")
         out, _ = running.communicate(timeout=60)
     assert running.returncode == 0
-    before, after = (np.asarray(Image.open(path)).astype(int) for path in sorted(tmp_path.glob("webcam-*.png")))
+    shots = [np.asarray(Image.open(path)).astype(int) for path in sorted(tmp_path.glob("webcam-*.png"))]
+    before, after = shots[0], shots[-1]
     assert np.abs(after - before).mean() > 10
     (recording,) = tmp_path.glob("webcam-*.mp4")
     assert str(recording.name) in out
