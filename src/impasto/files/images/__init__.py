@@ -10,7 +10,7 @@ Imports go one way: reading and writing → png, tiff → pillow → photo → p
 from impasto.files.images.finding import find, root_of
 from impasto.files.images.formats import FORMATS, AnyPath, check_writable_suffix
 from impasto.files.images.picture import Picture, Samples
-from impasto.files.images.reading import MAX_PIXELS, MAX_TRAINING_PIXELS, read, read_small, size_of
+from impasto.files.images.reading import MAX_PIXELS, MAX_TRAINING_PIXELS, profile_of, read, read_small, size_of
 from impasto.files.images.writing import write
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Samples",
     "check_writable_suffix",
     "find",
+    "profile_of",
     "read",
     "read_small",
     "root_of",

@@ -61,7 +61,7 @@ def read(path: AnyPath, *, max_pixels: int = MAX_PIXELS) -> Picture:
     with opened(path) as photo:
         _check_size(path, photo, max_pixels, _BYTES_PER_PIXEL * max_pixels)
         pixels, alpha = _split(photo.decode(None))
-        icc = photo.icc if photo.icc and photo.icc[16:20] == b"RGB " else None
+        icc = _rgb_profile(photo)
         exif = lenient(lambda: portable_exif(photo.exif, pixels.shape[1], pixels.shape[0]), None)
         return Picture(pixels, alpha, icc, exif)
 
@@ -92,6 +92,12 @@ def size_of(path: AnyPath) -> tuple[int, int]:
     with opened(path) as photo:
         _check_not_empty(path, photo)
         return photo.upright_size
+
+
+def profile_of(path: AnyPath) -> bytes | None:
+    """The RGB colour profile of an image, from its header alone; None means sRGB. Raises ImpastoError as `size_of`."""
+    with opened(path) as photo:
+        return _rgb_profile(photo)
 
 
 @contextmanager
@@ -137,6 +143,10 @@ def _opener(signature: bytes, path: AnyPath) -> Callable[[IO[bytes]], Photo]:
 def _open_webp(file: IO[bytes]) -> Photo:
     photo = open_with_pillow(WebPImagePlugin.WebPImageFile(patient(file, _LARGEST_WEBP)))
     return replace(photo, bytes_per_pixel=photo.bytes_per_pixel + _WEBP_BYTES)
+
+
+def _rgb_profile(photo: Photo) -> bytes | None:
+    return photo.icc if photo.icc and photo.icc[16:20] == b"RGB " else None
 
 
 def _check_not_empty(path: AnyPath, photo: Photo) -> None:

@@ -1,0 +1,1 @@
+"""The studio: everything in a web page, for people who never saw a terminal."""

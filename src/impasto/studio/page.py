@@ -1,0 +1,53 @@
+"""The page: what is above, behind its tabs and beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from impasto.studio import api
+from impasto.studio.pages import batch, camera, compare, looks, repaint, train
+from impasto.studio.parts import part
+from impasto.studio.studio import Studio
+
+TITLE = "Impasto"
+MASTHEAD = """<div class="masthead"><h1>Impasto<i>.</i></h1><p>Repaint photos with the hand of a painting</p>
+<button type="button" id="shade" aria-label="Switch between light and dark">Light / dark</button></div>"""
+SHADE_SCRIPT = """const shade = element.querySelector("#shade");
+shade.addEventListener("click", () => document.body.classList.toggle("dark"));"""
+
+
+def build(studio: Studio) -> gr.Blocks:
+    """The page of `studio`, not served yet."""
+    gallery = looks.Gallery(studio)
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
+        gr.HTML(MASTHEAD, elem_id="masthead", js_on_load=SHADE_SCRIPT, apply_default_css=False)
+        with gr.Row(elem_id="studio"):
+            with gr.Column():
+                with gr.Tabs():
+                    with gr.Tab("Repaint", id="repaint", elem_id="tab-repaint"):
+                        easel = repaint.build(studio)
+                    with gr.Tab("Folder & video", id="batch", elem_id="tab-batch"):
+                        batch_slot = gr.Column()
+                    with gr.Tab("Train", id="train", elem_id="tab-train"):
+                        trainings = train.build(studio)
+                    with gr.Tab("Compare", id="compare", elem_id="tab-compare"):
+                        judged = compare.build(studio)
+                    with gr.Tab("Camera", id="camera", elem_id="tab-camera"):
+                        camera.build(studio)
+            with gr.Column(elem_id="look"):
+                panel = looks.build(studio, gallery)
+        courier = part("courier", visible="hidden")
+        with batch_slot:
+            batch.build(studio, panel)
+        repaint.connect(studio, easel, panel, gallery, courier)
+
+        def renewed(picked: Any) -> tuple[Any, Any]:
+            """The styles as they are now, for a page that was opened or whose training has ended."""
+            return gallery.value(looks.chosen_in(picked)), gr.Dropdown(choices=compare.styles_of(studio))
+
+        for event in (page.load, trainings.finished):
+            event(renewed, panel.picker, [panel.picker, judged], **looks.QUIET)
+        api.build(studio)
+    return page

@@ -1,0 +1,1 @@
+"""What is behind each of the page's tabs."""

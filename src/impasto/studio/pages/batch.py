@@ -1,0 +1,84 @@
+"""Many photos, or a clip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from impasto.errors import ImpastoError
+from impasto.files import images
+from impasto.studio.look import Look
+from impasto.studio.pages import work
+from impasto.studio.pages.looks import QUIET, LookPanel, look_of, title_of
+from impasto.studio.parts import in_words, part, uploaded
+from impasto.studio.studio import Studio
+
+CLIPS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".3gp", ".ts")
+NONE_YET = "What you start here appears below, and stays while the page is closed."
+
+
+def build(studio: Studio, panel: LookPanel) -> None:
+    most = studio.limits.drop_files
+    files = part(
+        "drop",
+        {
+            "title": "Drop photos or a clip here",
+            "hint": "or click to choose them; photos come back as a ZIP, a clip as an MP4 with its sound",
+            "accept": "image/*,video/*,.tif,.tiff,.mkv",
+            "multiple": True,
+            "most": most,
+        },
+        elem_id="batch-drop",
+    )
+    start = gr.Button("Repaint them", variant="primary", interactive=False, elem_id="batch-start")
+    board = work.build(studio, "repaint", NONE_YET)
+
+    def begin(given: dict[str, Any], *controls: Any) -> tuple[Any, Any]:
+        try:
+            look = look_of(*controls)
+            jobs = _begin(studio, [uploaded(one) for one in _listed(given, most)], look)
+        except ImpastoError as error:
+            raise gr.Error(in_words(error), duration=8, print_exception=False) from error
+        return {**given, "clear": True}, {"begun": jobs}
+
+    files.files(lambda given: gr.Button(interactive=bool(_listed(given, most))), files, start, **QUIET)
+    start.click(begin, [files, *panel.inputs], [files, board], **{**QUIET, "queue": True})
+
+
+def _listed(given: Any, most: int) -> list[Any]:
+    files = given.get("files") if isinstance(given, dict) else None
+    if isinstance(files, list) and len(files) > most:
+        raise ImpastoError(f"{len(files):,} files are more than the {most:,} that are taken at a time")
+    return files if isinstance(files, list) else []
+
+
+def _begin(studio: Studio, files: list[tuple[Path, str]], look: Look) -> list[str]:
+    """Submits the photos as one job and each clip as one of its own; their ids."""
+    clips = [(path, name) for path, name in files if Path(name).suffix.lower() in CLIPS]
+    photos = [(path, name) for path, name in files if (path, name) not in clips]
+    if not files:
+        raise ImpastoError("nothing was dropped yet; drop photos or a clip first")
+    for _, name in photos:
+        if Path(name).suffix.lower() not in images.FORMATS:
+            raise ImpastoError(f"{name} is neither a photo nor a clip that the studio knows; leave it out")
+    request = _request(studio, look)
+    style = title_of(studio, look)
+    begun = [studio.jobs.submit("video", f"{name} as {style}", request, {"clip": path}) for path, name in clips]
+    if photos:
+        title = photos[0][1] if len(photos) == 1 else f"{len(photos)} photos"
+        given = {"photos": [path for path, _ in photos]}
+        begun.append(studio.jobs.submit("photos", f"{title} as {style}", request, given))
+    return [job.id for job in begun]
+
+
+def _request(studio: Studio, look: Look) -> dict[str, Any]:
+    """`look` as jobs take it: styles by the names that :func:`impasto.load` knows."""
+    names = studio.shelf.names(list(look.mix))
+    return {
+        "mix": dict(zip(names, look.mix.values(), strict=True)),
+        "strength": look.strength,
+        "colors": "photo" if look.keep_colors else "style",
+        "stroke": look.stroke,
+    }

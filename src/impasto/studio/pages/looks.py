@@ -1,0 +1,131 @@
+"""The choices beside a photo: the gallery and the sliders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import gradio as gr
+
+from impasto.studio.easel import Canvas
+from impasto.studio.look import Look
+from impasto.studio.parts import part, url_of
+from impasto.studio.shelf import FIRST, Entry
+from impasto.studio.studio import Studio
+
+NO_PARTNER = ""
+TELL_SCRIPTS = """(picked, strength, partner, share, keep, stroke) => {
+  window.impasto.look = {style: picked.chosen, strength, partner, share, keep_colors: keep, stroke};
+}"""
+
+
+@dataclass(frozen=True)
+class LookPanel:
+    """Its controls; their values in this order are what :func:`look_of` takes."""
+
+    picker: gr.HTML
+    strength: gr.Slider
+    partner: gr.Dropdown
+    share: gr.Slider
+    keep_colors: gr.Checkbox
+    stroke: gr.Slider
+
+    @property
+    def inputs(self) -> list[Any]:
+        return [self.picker, self.strength, self.partner, self.share, self.keep_colors, self.stroke]
+
+    @property
+    def changes(self) -> list[Any]:
+        """The events in which a visitor changes something."""
+        controls = [self.strength, self.partner, self.share, self.keep_colors, self.stroke]
+        return [self.picker.select, *(control.input for control in controls)]
+
+
+def look_of(picked: Any, strength: float, partner: str, share: float, keep_colors: bool, stroke: float) -> Look:
+    """The look that the controls show. Raises ImpastoError for one that does not exist."""
+    return Look(chosen_in(picked), strength, partner or None, share, bool(keep_colors), stroke)
+
+
+def chosen_in(picked: Any) -> str:
+    """The id of the style that the picker's value says was chosen."""
+    return str((picked.get("chosen") if isinstance(picked, dict) else None) or FIRST)
+
+
+def controls_of(studio: Studio, picked: Any, look: Look) -> list[Any]:
+    """The other way round: what the controls come to for `look`."""
+    return [
+        {**(picked if isinstance(picked, dict) else {}), "chosen": look.style},
+        look.strength,
+        gr.Dropdown(choices=_partners(studio, look.style), value=look.partner or NO_PARTNER),
+        gr.Slider(value=look.share, visible=look.partner is not None),
+        look.keep_colors,
+        look.stroke,
+    ]
+
+
+def title_of(studio: Studio, look: Look) -> str:
+    return " and ".join(studio.shelf.find(style).title for style in look.mix)
+
+
+class Gallery:
+    """The styles as pictures: of a sample photo until a visitor's own is there."""
+
+    def __init__(self, studio: Studio) -> None:
+        sample = next(iter(studio.samples.values()))
+        self._studio = studio
+        self._canvas = studio.easel.put(sample, sample.name)
+        self._pictures: dict[str, str] = {}
+        self.value(FIRST)
+
+    def value(self, chosen: str, canvas: Canvas | None = None) -> dict[str, Any]:
+        """The picker's value: the styles, painted on that canvas or on the sample."""
+        entries = self._studio.shelf.entries()
+        pictures = self._samples(entries) if canvas is None else self._painted(canvas, entries)
+        known = [entry.id for entry in entries]
+        styles = [
+            {"id": entry.id, "title": entry.title, "by": entry.by, "picture": pictures.get(entry.id, "")}
+            for entry in entries
+        ]
+        return {"styles": styles, "chosen": chosen if chosen in known else FIRST}
+
+    def _samples(self, entries: Sequence[Entry]) -> dict[str, str]:
+        missing = [entry for entry in entries if entry.id not in self._pictures]
+        self._pictures |= self._painted(self._canvas, missing)
+        return self._pictures
+
+    def _painted(self, canvas: Canvas, entries: Sequence[Entry]) -> dict[str, str]:
+        return {style: url_of(path) for style, path in self._studio.easel.swatches(canvas, entries).items()}
+
+
+def build(studio: Studio, gallery: Gallery) -> LookPanel:
+    picker = part("picker", gallery.value(FIRST))
+    strength = gr.Slider(0, 1, 1, step=0.05, label="Strength", info="From the photo as it is to the painting")
+    stroke = gr.Slider(0.5, 2, 1, step=0.1, label="Size of the strokes")
+    partner = gr.Dropdown(_partners(studio, FIRST), value=NO_PARTNER, label="Mix with", filterable=False)
+    share = gr.Slider(0, 1, 0.5, step=0.05, label="How much of the second", visible=False)
+    keep = gr.Checkbox(False, label="Keep the photo's colours")
+    panel = LookPanel(picker, strength, partner, share, keep, stroke)
+    partner.input(lambda chosen: gr.Slider(visible=bool(chosen)), partner, share, **QUIET)
+    picker.select(lambda picked, chosen: _partner_for(studio, picked, chosen), [picker, partner], [partner, share], **QUIET)
+    gr.on(panel.changes, None, panel.inputs, js=TELL_SCRIPTS, api_visibility="private")
+    return panel
+
+
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
+"""For events that only change the page."""
+
+
+def _partner_for(studio: Studio, picked: Any, chosen: str) -> tuple[Any, Any]:
+    choices = _partners(studio, chosen_in(picked))
+    kept = chosen if chosen in [value for _, value in choices] else NO_PARTNER
+    return gr.Dropdown(choices=choices, value=kept), gr.Slider(visible=kept != NO_PARTNER)
+
+
+def _partners(studio: Studio, style: str) -> list[tuple[str, str]]:
+    return [("nothing", NO_PARTNER), *((entry.title, entry.id) for entry in studio.shelf.partners(style))]
+
+
+def told(look: Look) -> dict[str, Any]:
+    """`look` as JSON."""
+    return asdict(look)

@@ -1,0 +1,131 @@
+"""The board of what is being done: the state of jobs for the page, and what visitors may do with them."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from impasto.errors import ImpastoError
+from impasto.studio.job import Job
+from impasto.studio.kinds import LANES
+from impasto.studio.parts import in_words, part
+from impasto.studio.studio import Studio
+
+SCOPES = {"repaint": ("photos", "video"), "train": ("train",), "judge": ("judge",)}
+ACTIONS = {
+    "waiting": ("cancel",),
+    "running": ("pause", "cancel"),
+    "paused": ("resume", "cancel"),
+    "interrupted": ("resume", "cancel"),
+    "done": ("remove",),
+    "failed": ("remove",),
+    "cancelled": ("remove",),
+}
+"""What can be done with a job in each state; a training can also be finished early."""
+MOST_IDS = 50
+CURVE_POINTS = 120
+MOST_PICTURES = 12
+
+
+def build(studio: Studio, scope: str, none: str) -> gr.HTML:
+    """The board of the jobs of a scope; `none` is what it says while there are none."""
+
+    def status(asked: Any) -> list[dict[str, Any]]:
+        return [_card(studio, job) for job in _asked(studio, scope, asked)]
+
+    def act(asked: Any) -> dict[str, str]:
+        try:
+            job = studio.jobs.get(str(asked.get("id")))
+            action = str(asked.get("action"))
+            if job.kind not in SCOPES[scope] or action not in _actions(job):
+                return {"error": f"{job.title} is {job.state}; that cannot be done with it now"}
+            getattr(studio.jobs, action)(job.id)
+        except (ImpastoError, AttributeError) as error:
+            return {"error": in_words(error)}
+        return {}
+
+    return part("work", {"scope": scope, "none": none}, calls=[status, act], elem_id=f"work-{scope}")
+
+
+def _asked(studio: Studio, scope: str, asked: Any) -> list[Job]:
+    """The newest first. What photos and clips became only those see who know the job's id: everybody their own."""
+    if scope != "repaint":
+        return studio.jobs.all(*SCOPES[scope])[::-1]
+    ids = asked.get("ids") if isinstance(asked, dict) else None
+    found = []
+    for one in reversed(ids[-MOST_IDS:] if isinstance(ids, list) else []):
+        with suppress(ImpastoError):
+            found.append(studio.jobs.get(str(one)))
+    return [job for job in found if job.kind in SCOPES[scope]]
+
+
+def _actions(job: Job) -> tuple[str, ...]:
+    actions = ACTIONS.get(job.state, ())
+    early = job.kind == "train" and job.state in ("running", "paused", "interrupted") and job.done > 0
+    return (actions[0], "finish", *actions[1:]) if early else actions
+
+
+def _card(studio: Studio, job: Job) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "kind": job.kind,
+        "title": job.title,
+        "state": job.state,
+        "done": job.done,
+        "remaining": job.remaining,
+        "what": job.what,
+        "error": job.error,
+        "notes": list(job.notes[:3]),
+        "ahead": _ahead(studio, job),
+        "actions": list(_actions(job)),
+        "results": _results(studio, job),
+        "pictures": _pictures(studio, job),
+        "curve": job.curve(CURVE_POINTS) if job.kind == "train" else None,
+        "report": _report(job) if job.kind == "judge" and job.state == "done" else None,
+    }
+
+
+def _ahead(studio: Studio, job: Job) -> int:
+    """So many jobs come before a waiting one."""
+    if job.state != "waiting":
+        return 0
+    lane = [kind for kind, lane in LANES.items() if lane == LANES[job.kind]]
+    others = [one for one in studio.jobs.all(*lane) if one.state in ("running", "waiting")]
+    return sum(one.order < job.order or one.state == "running" for one in others if one.id != job.id)
+
+
+def _results(studio: Studio, job: Job) -> list[dict[str, str]]:
+    if job.state != "done":
+        return []
+    found = []
+    for name in job.results:
+        path = job.folder / "results" / name
+        if path.suffix in (".zip", ".mp4") and (url := studio.served.url(path)):
+            found.append({"url": url, "name": path.name, "label": "ZIP" if path.suffix == ".zip" else "MP4"})
+    return found
+
+
+def _pictures(studio: Studio, job: Job) -> list[dict[str, Any]]:
+    """What can be looked at: the newest preview of a training, the clip, some of the photos, the report's pictures."""
+    shown: list[tuple[Path, str]] = []
+    if job.kind == "train":
+        painting = next((job.folder / "given").glob("painting.*"), None)
+        shown = [(path, label) for path, label in ((painting, "painting"), (job.newest_preview(), "as it paints now")) if path]
+    elif job.state == "done":
+        suffixes = {"video": (".mp4",), "photos": (".jpg", ".jpeg", ".png", ".webp"), "judge": (".jpg", ".png")}
+        paths = sorted(path for path in (job.folder / "results").rglob("*") if path.suffix.lower() in suffixes[job.kind])
+        shown = [(path, path.stem) for path in paths[:MOST_PICTURES]]
+    urls = [(studio.served.url(path), label, path.suffix == ".mp4") for path, label in shown]
+    return [{"url": url, "label": label, "video": video} for url, label, video in urls if url]
+
+
+def _report(job: Job) -> dict[str, Any] | None:
+    """The judge's report as a table."""
+    with suppress(OSError, ValueError):
+        table: dict[str, Any] = json.loads((job.folder / "results" / "table.json").read_text("utf-8"))
+        return table
+    return None

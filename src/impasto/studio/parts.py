@@ -1,0 +1,68 @@
+"""The page's own parts: HTML and JavaScript of ours in Gradio's HTML component."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.processing_utils import get_upload_folder
+
+from impasto.errors import ImpastoError
+
+ADDRESS = "gradio_api/file="
+
+
+def web(name: str) -> str:
+    """The text of a file in `web/`."""
+    return resources.files("impasto.studio").joinpath("web", name).read_text("utf-8")
+
+
+def part(name: str, value: Any = None, *, calls: list[Callable[..., Any]] | None = None, **options: Any) -> gr.HTML:
+    """The part whose markup is `web/NAME.html` and whose script is `web/NAME.js`.
+
+    Its value goes both ways as JSON: the script reads and sets `props.value`, and tells with `trigger(EVENT)`.
+
+    Args:
+        calls: functions that the script may call as `server.FUNCTION(...)`.
+    """
+    return gr.HTML(
+        value,
+        html_template=web(f"{name}.html"),
+        js_on_load=web(f"{name}.js"),
+        server_functions=calls,
+        apply_default_css=False,
+        elem_id=options.pop("elem_id", name),
+        **options,
+    )
+
+
+def url_of(path: Path) -> str:
+    """Where the page finds a file that the studio wrote for it."""
+    return ADDRESS + path.as_posix()
+
+
+def uploaded(data: object) -> tuple[Path, str]:
+    """The file that a visitor has uploaded, and what they call it.
+
+    What comes from a page may be anything: it has to name a file that lies in the folder of uploads, and nothing else is
+    ever opened.
+
+    Raises:
+        ImpastoError: it does not.
+    """
+    given = data.get("path") if isinstance(data, dict) else None
+    folder = Path(get_upload_folder()).resolve()
+    path = Path(given).resolve() if isinstance(given, str) and "\0" not in given else folder
+    if not path.is_relative_to(folder) or not path.is_file():
+        raise ImpastoError("that file is not here any more; drop it again")
+    name = data.get("orig_name") if isinstance(data, dict) else None
+    return path, Path(str(name or path.name)).name[:100] or path.name
+
+
+def in_words(error: Exception, path: Path | None = None, name: str = "") -> str:
+    """What went wrong, for the page: no path of this computer in it."""
+    text = str(error)
+    return text if path is None else text.replace(str(path), name)

@@ -1,0 +1,41 @@
+"""Files of jobs, handed to the page without opening their folders to it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+from impasto.studio.parts import url_of
+
+
+class Served:
+    """Puts links to files, under names that nobody can guess, where the page may fetch them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._secret = secrets.token_bytes(16)
+
+    def url(self, path: Path) -> str:
+        """Where the page finds `path` as it is now; empty where it has vanished."""
+        try:
+            facts = path.stat()
+            key = hashlib.blake2b(f"{path} {facts.st_mtime_ns} {facts.st_size}".encode(), key=self._secret, digest_size=12)
+            link = self.folder / f"{key.hexdigest()}{path.suffix}"
+            if not link.exists():
+                self.folder.mkdir(parents=True, exist_ok=True)
+                _link(path, link)
+        except OSError:
+            return ""
+        return url_of(link)
+
+
+def _link(path: Path, link: Path) -> None:
+    try:
+        os.link(path, link)
+    except OSError:  # another disk, or one that knows no links
+        part = link.with_name(f".{link.name}.{secrets.token_hex(4)}.part")
+        shutil.copyfile(path, part)
+        part.replace(link)

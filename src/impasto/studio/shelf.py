@@ -1,0 +1,160 @@
+"""The styles that the page offers: the bundled ones and those that were trained here."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from impasto import workflows
+from impasto.errors import ImpastoError
+from impasto.files import gallery, style_file
+from impasto.stylizing.stylizer import Stylizer
+
+TURBO = gallery.ENDINGS["turbo"]
+YOURS = "yours:"
+"""What the id of a style begins with that was trained here, so that it can have the name of a bundled one."""
+KEPT_STYLIZERS = 4
+DRAWN = "drawn by a program"
+FIRST = workflows.DEFAULT_STYLE
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A style as the page shows it."""
+
+    id: str
+    title: str
+    by: str
+    """The artist and the year, or where it comes from."""
+    group: str
+    """gallery or yours."""
+    base: str
+    """The network it belongs to, classic or turbo, empty for one of its own; only styles of one network mix."""
+    path: Path
+    row: str | int
+    painting: Path | None = None
+    """A picture of its painting, where there is one."""
+
+
+class Shelf:
+    """Finds styles by id and keeps the last few loaded. All of it may be called from several threads."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` is where the styles lie that were trained here."""
+        self.folder = folder
+        self._bundled = {entry.id: entry for entry in _bundled()}
+        self._own: dict[tuple[Path, float], Entry] = {}
+        self._stylizers: OrderedDict[tuple[str, ...], tuple[Stylizer, dict[str, str]]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def entries(self) -> list[Entry]:
+        """All styles, those trained here first, the newest before the others."""
+        return [*self._yours(), *self._bundled.values()]
+
+    def find(self, wanted: str) -> Entry:
+        """The style of that id, or of that name. Raises ImpastoError when there is none."""
+        entries = {entry.id: entry for entry in self.entries()}
+        found = entries.get(wanted) or entries.get(f"{YOURS}{wanted}")
+        if found is None:
+            raise ImpastoError(f"there is no style {wanted!r:.80}; there are: {', '.join(entries)}")
+        return found
+
+    def partners(self, wanted: str) -> list[Entry]:
+        """The styles that `wanted` can be mixed with."""
+        entry = self.find(wanted)
+        return [other for other in self.entries() if other.id != entry.id and _can_mix(entry, other)]
+
+    def names(self, wanted: Sequence[str], *, fast: bool = False) -> list[str]:
+        """What :func:`impasto.load` calls the styles of these ids, all in one network; `fast` takes the fastest.
+
+        Raises:
+            ImpastoError: no such style, or styles of several networks.
+        """
+        entries = [self.find(one) for one in wanted]
+        for other in entries[1:]:
+            if not _can_mix(entries[0], other):
+                raise ImpastoError(f"{entries[0].title} and {other.title} are of two networks and cannot be mixed")
+        bases = {entry.base for entry in entries if entry.group == "yours"}
+        turbo = "turbo" in bases or (fast and "classic" not in bases)
+        return [
+            str(entry.path) if entry.group == "yours" else entry.id + (TURBO if turbo else "") for entry in entries
+        ]
+
+    def stylizer(self, wanted: Sequence[str], *, fast: bool = False) -> tuple[Stylizer, list[str]]:
+        """A Stylizer that holds the styles of these ids, ready for mixes that change, and the name there of each.
+
+        Raises:
+            ImpastoError: as :meth:`names`, or as :func:`impasto.load`.
+        """
+        names = self.names(wanted, fast=fast)
+        bundled = workflows.styles()
+        if all(name in bundled for name in names):  # one Stylizer for all of them
+            key = tuple(name for name in bundled if name.endswith(TURBO) == names[0].endswith(TURBO))
+        else:
+            key = tuple(dict.fromkeys(names))
+        with self._lock:
+            if key not in self._stylizers:
+                stylizer, rows = workflows.load_several(key)
+                self._stylizers[key] = stylizer.for_changing(), rows
+            self._stylizers.move_to_end(key)
+            while len(self._stylizers) > KEPT_STYLIZERS:
+                self._stylizers.popitem(last=False)
+            stylizer, rows = self._stylizers[key]
+        return stylizer, [rows[name] for name in names]
+
+    def _yours(self) -> list[Entry]:
+        found = []
+        for path in self.folder.glob(f"*{workflows.STYLE_SUFFIX}"):
+            with suppress(OSError, ImpastoError):  # removed in this moment, or damaged by hand
+                changed = path.stat().st_mtime
+                if (path, changed) not in self._own:
+                    self._own[path, changed] = _own(path)
+                found.append((changed, self._own[path, changed]))
+        return [entry for _, entry in sorted(found, key=lambda pair: (-pair[0], pair[1].id))]
+
+
+def _bundled() -> list[Entry]:
+    credits: dict[Path, dict[str, Any]] = {}
+    entries = []
+    for name, (path, row) in gallery.bundled().items():
+        if name.endswith(TURBO):
+            continue
+        if path not in credits:
+            credits[path] = style_file.load(path).provenance.get("paintings", {})
+        credit = credits[path].get(row, {})
+        drawn = credit.get("artist") == "Impasto"
+        title = name.replace("_", " ").capitalize() if drawn else str(credit.get("title", name))
+        by = DRAWN if drawn else f"{credit.get('artist', '')}, {credit.get('year', '')}"
+        entries.append(Entry(name, title, by, "gallery", "classic", path, row))
+    return sorted(entries, key=lambda entry: (entry.by == DRAWN, entry.id != FIRST, entry.title))
+
+
+def _own(path: Path) -> Entry:
+    style = style_file.load(path)
+    told: dict[str, Any] = {}
+    with suppress(OSError, ValueError):
+        told = dict(json.loads(path.with_suffix(".json").read_text("utf-8")))
+    painting = path.with_suffix(".jpg")
+    return Entry(
+        id=f"{YOURS}{path.stem}",
+        title=str(told.get("title") or path.stem.replace("_", " ")),
+        by="trained here",
+        group="yours",
+        base=style.base.name if style.base else "",
+        path=path,
+        row=0,
+        painting=painting if painting.exists() else None,
+    )
+
+
+def _can_mix(one: Entry, other: Entry) -> bool:
+    """Bundled styles are there in both networks, so they go with any that belongs to one of those."""
+    if "" in (one.base, other.base):
+        return one.id == other.id
+    return one.group != "yours" or other.group != "yours" or one.base == other.base

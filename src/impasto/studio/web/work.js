@@ -1,0 +1,157 @@
+// What is being done or was done: trainings, folders, videos, reports. Asks the server as long as somebody looks.
+const { el, clock, why, shown } = window.impasto;
+const root = element.querySelector(".work"), list = root.querySelector(".work-list");
+const { scope, none } = props.value ?? {};
+const STORE = `impasto-${scope}`;
+const WORDS = {
+  waiting: "waiting", running: "running", paused: "paused", interrupted: "interrupted",
+  done: "done", failed: "failed", cancelled: "cancelled",
+};
+const ACTIONS = {
+  pause: "Pause", resume: "Resume", finish: "Stop and keep it", cancel: "Cancel", remove: "Remove",
+};
+root.querySelector(".work-none").textContent = none ?? "";
+const cards = new Map();
+let mine = [];
+try { mine = JSON.parse(localStorage.getItem(STORE) ?? "[]"); } catch { mine = []; }
+
+function keep() {
+  try { localStorage.setItem(STORE, JSON.stringify(mine.slice(-30))); } catch { /* a private window */ }
+}
+
+async function act(job, action, button) {
+  button.disabled = true;
+  try {
+    const { error } = await server.act({ id: job.id, action });
+    if (error) cards.get(job.id)?.say(error);
+    if (action === "remove") mine = mine.filter((id) => id !== job.id);
+    keep();
+  } catch (problem) {
+    cards.get(job.id)?.say(why(problem));
+  }
+  await look();
+}
+
+function curve(points) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 300 90");
+  svg.setAttribute("preserveAspectRatio", "none");
+  const names = ["style_loss", "content_loss"];
+  const values = names.flatMap((name) => points.map((point) => point[name])).filter((value) => value > 0);
+  if (points.length < 2 || !values.length) return null;
+  const low = Math.log(Math.min(...values)), high = Math.log(Math.max(...values));
+  const first = points[0].iteration, last = points.at(-1).iteration;
+  for (const name of names) {
+    const line = document.createElementNS(svg.namespaceURI, "polyline");
+    line.setAttribute("class", `line-${name.split("_")[0]}`);
+    line.setAttribute("points", points.filter((point) => point[name] > 0).map((point) => {
+      const x = 300 * (point.iteration - first) / Math.max(1, last - first);
+      return `${x.toFixed(1)},${(86 - 82 * (Math.log(point[name]) - low) / Math.max(1e-9, high - low)).toFixed(1)}`;
+    }).join(" "));
+    svg.append(line);
+  }
+  return svg;
+}
+
+class Card {
+  constructor(job) {
+    this.title = el("h4"); this.state = el("span", { className: "state" });
+    this.bar = el("progress", { max: 1 }); this.what = el("p", { className: "what", role: "status" });
+    this.error = el("p", { className: "bad", role: "alert" }); this.actions = el("div", { className: "actions" });
+    this.files = el("div", { className: "files" }); this.more = el("div", { className: "more-of-it" });
+    this.pictures = el("div", { className: "pictures" });
+    this.element = el("article", { className: `card card-${job.kind}` },
+      el("header", {}, this.title, this.state), this.bar, this.what, this.error, this.pictures, this.more, this.files,
+      this.actions);
+    this.element.dataset.id = job.id;
+  }
+
+  say(text) { this.error.textContent = text; }
+
+  update(job) {
+    this.element.dataset.state = job.state;
+    this.title.textContent = job.title;
+    this.state.textContent = WORDS[job.state] ?? job.state;
+    this.bar.value = job.done;
+    this.bar.setAttribute("aria-label", `${job.title}: ${Math.round(100 * job.done)} percent`);
+    const left = job.state === "running" && job.remaining != null ? `about ${clock(job.remaining)} left` : "";
+    const ahead = job.state === "waiting" && job.ahead ? `${job.ahead} before it` : "";
+    this.what.textContent = [job.what, left, ahead].filter(Boolean).join(" · ");
+    this.say([job.error, ...(job.notes ?? [])].filter(Boolean).join(" · "));
+    this.once("actions", job.actions, () => this.actions.replaceChildren(...job.actions.map((action) => {
+      const button = el("button", { type: "button", className: "button" }, ACTIONS[action]);
+      if (action === "resume") button.classList.add("primary");
+      button.addEventListener("click", () => act(job, action, button));
+      return button;
+    })));
+    this.once("files", job.results, () => this.files.replaceChildren(...job.results.map((file) =>
+      el("a", { href: file.url, download: file.name, className: "button primary" }, `Download ${file.label}`))));
+    this.once("pictures", job.pictures, () => this.pictures.replaceChildren(...job.pictures.map((one) =>
+      el("figure", {}, one.video ? el("video", { src: one.url, controls: true, loop: true, muted: true })
+        : el("img", { src: one.url, alt: one.label }), el("figcaption", {}, one.label)))));
+    this.once("more", [job.curve?.length, job.curve?.at(-1)?.iteration, job.report], () => {
+      const drawn = job.curve ? curve(job.curve) : null;
+      this.more.replaceChildren();
+      if (drawn) this.more.append(drawn, el("p", { className: "legend" }, el("b", { className: "line-style" }, "style loss"),
+        el("b", { className: "line-content" }, "content loss")));
+      if (job.report) this.more.append(report(job.report));
+    });
+  }
+
+  once(name, value, draw) {
+    const now = JSON.stringify(value ?? null);
+    if (this[`last_${name}`] === now) return;
+    this[`last_${name}`] = now;
+    if (value) draw();
+  }
+}
+
+function report(found) {
+  const body = el("tbody", {}, ...found.rows.map((row) =>
+    el("tr", {}, el("th", { scope: "row" }, row[0]), ...row.slice(1).map((cell) => el("td", {}, cell)))));
+  const head = el("thead", {}, el("tr", {}, ...found.columns.map((name) => el("th", { scope: "col" }, name))));
+  return el("div", { className: "report" }, el("p", { className: "headline" }, found.headline),
+    el("div", { className: "scroll", tabIndex: 0 }, el("table", {}, head, body)), el("p", { className: "hint" }, found.judge));
+}
+
+function draw(jobs) {
+  const seen = new Set(jobs.map((job) => job.id));
+  for (const [id, card] of cards) if (!seen.has(id)) { card.element.remove(); cards.delete(id); }
+  for (const job of jobs) {
+    if (!cards.has(job.id)) cards.set(job.id, new Card(job));
+    const card = cards.get(job.id);
+    card.update(job);
+    list.append(card.element);
+  }
+  root.classList.toggle("some", jobs.length > 0);
+  const finished = jobs.filter((job) => job.state === "done").map((job) => job.id).join();
+  if (draw.finished !== undefined && draw.finished !== finished) trigger("finished");
+  draw.finished = finished;
+}
+
+let asking = false;
+async function look() {
+  if (asking) return;
+  asking = true;
+  try {
+    draw(await server.status({ ids: mine }));
+    root.classList.remove("away");
+  } catch {
+    root.classList.add("away");
+  }
+  asking = false;
+}
+
+let rest = 0;
+setInterval(() => {
+  if (!element.isConnected || !shown(root)) return;
+  const active = [...cards.values()].some((card) => ["running", "waiting"].includes(card.element.dataset.state));
+  rest = (rest + 1) % 4;
+  if (active || rest === 0) look();
+}, 1000);
+watch("value", () => {
+  const id = props.value?.begun;
+  if (id && !mine.includes(id)) { mine.push(id); keep(); }
+  look();
+});
+look();
