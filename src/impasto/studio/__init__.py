@@ -1,0 +1,1 @@
+"""The studio: a web page for all that the program does, and the long work behind it."""
