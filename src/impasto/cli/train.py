@@ -64,6 +64,7 @@ def train(
     name: str | None = None,
     loss_weights: Path | None = None,
     run_dir: Path | None = None,
+    preview_photos: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
     resume: Path | None = None,
     overwrite: bool = False,
     live: bool = False,
@@ -99,6 +100,8 @@ def train(
         File of the loss network's weights (default: that in the package, or the usual one, downloaded at first use).
     run_dir
         Folder for curves, previews and checkpoints (default: runs/PAINTING-TIME).
+    preview_photos
+        Up to four photos of your own that the previews show (default: some of those that it trains on).
     resume
         Go on with the training in this run folder; needs no painting.
     overwrite
@@ -126,6 +129,7 @@ def train(
                 "--loss-weights": loss_weights,
                 "--name": name,
                 "--run-dir": run_dir,
+                "--preview-photos": preview_photos,
                 "--recipe": recipe,
                 "--base": base,
                 "--all": all or None,
@@ -150,6 +154,7 @@ def train(
                 name=name,
                 loss_weights=loss_weights,
                 run_dir=run_dir,
+                preview=preview_photos or (),
                 **common,
                 **values,
             )

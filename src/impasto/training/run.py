@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from impasto.config import BASES, TrainConfig, flatten
 from impasto.core.device import choose_device
@@ -29,6 +30,7 @@ from impasto.training.figure import ProgressFigure
 from impasto.training.loss_weights import load_loss_network
 from impasto.training.photos import FEW_PHOTOS, Photos
 from impasto.training.pixels import to_float, to_tensor
+from impasto.training.previews import looked_at
 from impasto.training.ranks import Ranks
 from impasto.training.result import SMALL_PROBE, make_style
 from impasto.training.run_folder import (
@@ -46,7 +48,6 @@ from impasto.training.tracking import tracking
 from impasto.training.trainer import TrainProgress
 from impasto.version import __version__
 
-PREVIEW_PHOTOS = 4
 TRIED_PHOTOS = 2
 TRIED_SIDE = 160
 """Photos on which the trained network's ways to paint are tried, and the side in pixels of what is taken of them."""
@@ -134,6 +135,7 @@ class Run:
             raise ImpastoError(str(error)) from error
         self.loss = lay_out(loss, ranks.fabric)
         self.state = TrainState(lay_out(transformer, ranks.fabric), config)
+        self._looked_at: Tensor | None = None
         together = f", {ranks.size} processes together" if ranks.size > 1 else ""
         announce(f"training on {config.device} in {config.precision} with {self.photos.usable:,} photos{together}")
 
@@ -246,7 +248,9 @@ class Run:
 
     def _preview(self, folder: RunFolder) -> Path | None:
         """A few fixed photos above their stylized versions, by the weights that the style file would get."""
-        photos = to_float(self.photos.samples(PREVIEW_PHOTOS))
+        if self._looked_at is None or not len(self._looked_at):
+            self._looked_at = looked_at(self.job.previews, self.photos, self.announce)
+        photos = to_float(self._looked_at)
         if not len(photos):
             return None  # they all vanished since; the loop will name them
         network = TransformerNet(self.config.network).eval()

@@ -64,6 +64,8 @@ class Job:
     loss_weights_sha256: str = ""
     standalone: bool = False
     """Whether the style file of a training that learns rows alone holds the whole network."""
+    previews: tuple[str, ...] = ()
+    """Photos to look at while it trains, absolute; none takes some of those that it trains on."""
 
 
 class RunFolder:

@@ -17,7 +17,7 @@ from impasto.files import atomic, images
 from impasto.files.remote import is_uri
 from impasto.files.style_file import IDENTITY
 from impasto.workflows.bundled import painting_path
-from impasto.workflows.common import STYLE_SUFFIX, AnyPath, ignore, require_training_packages
+from impasto.workflows.common import STYLE_SUFFIX, AnyPath, ignore, require_training_packages, several
 
 if TYPE_CHECKING:
     from impasto.files.download import Report
@@ -47,6 +47,7 @@ def train(
     name: str | None = None,
     loss_weights: AnyPath | None = None,
     run_dir: AnyPath | None = None,
+    preview: AnyPath | Sequence[AnyPath] = (),
     overwrite: bool = False,
     live: bool = False,
     track: Sequence[str] = (),
@@ -68,6 +69,7 @@ def train(
         name: the style's name inside the file; default the painting's file name.
         loss_weights: file of the loss network's weights; default the usual file, downloaded at first use.
         run_dir: the run folder; default ``runs/<painting>-<time>``.
+        preview: up to four photo files that the previews show; default some of the photos that it trains on.
         overwrite: whether `out` may be replaced.
         live: show the figure in a window.
         track: who else gets the curves: `tensorboard`, `wandb`, `trackio`, each an extra of its name.
@@ -99,12 +101,15 @@ def train(
     style_image = images.read_small(source, at_least=at_least)
     require_training_packages()
     from impasto.training.pixels import square, without_margin
+    from impasto.training.previews import require_few
     from impasto.training.ranks import joined
     from impasto.training.run_folder import Job, RunFolder, new_run_dir
     from impasto.training.together import Setup, assembled
     from impasto.training.tracking import check_trackers
 
     check_trackers(track)
+    previews = [Path(photo).absolute() for photo in several(preview)]
+    require_few(previews)
     if run_dir is not None:
         RunFolder.require_new(Path(run_dir))
     pixels = square(without_margin(style_image, config.style_margin), config.painting_size, config.style_fit)
@@ -120,6 +125,7 @@ def train(
         recipe=recipe,
         loss_weights=None if loss_weights is None else str(Path(loss_weights).absolute()),
         standalone=standalone,
+        previews=tuple(map(str, previews)),
     )
     with joined(config, announce) as ranks:
         run = assembled(ranks.send(Setup(job, config, pixels)), ranks, announce, on_download)
