@@ -17,18 +17,18 @@ from PIL import Image
 from impasto import workflows
 from impasto.errors import ImpastoError
 from impasto.files import images
-from impasto.stylizing.arrange import resized
-from impasto.stylizing.manner import working_size
-from impasto.stylizing.stylizer import Stylizer
 from impasto.studio.limits import Limits
 from impasto.studio.look import Look
 from impasto.studio.shelf import Entry, Shelf
+from impasto.stylizing.arrange import resized
+from impasto.stylizing.manner import working_size
+from impasto.stylizing.stylizer import Stylizer
 
 SCREEN_SIDE = 1280
 """Longer side in pixels of what the page shows."""
 WORKING_SIDE = 2048
-"""The same of what is painted for it: as large as the network works on a photo of 4000 pixels, so that the strokes on the
-screen are those of the full size."""
+"""The same of what is painted for it: as large as the network works on a photo of 4000 pixels, so that the strokes on
+the screen are those of the full size."""
 SWATCH_SIDE = 208
 SWATCH_WORKING_SIDE = 416
 """Longer side of a style's picture, and of what is painted for it."""
@@ -74,7 +74,11 @@ class Easel:
         self._turn_in_full = threading.BoundedSemaphore(1)
 
     def put(self, path: Path, name: str) -> Canvas:
-        """A new canvas of the photo in the file `path`. Raises ImpastoError for what is no photo, or too large a one."""
+        """A new canvas of the photo in the file `path`.
+
+        Raises:
+            ImpastoError: it is no photo, or too small or too large a one.
+        """
         with self._turn:
             width, height = images.size_of(path)
             if min(width, height) < SMALLEST_SIDE:
@@ -88,6 +92,11 @@ class Easel:
                 self._canvases.popitem(last=False)
             self._keep(canvas.id, picture)
         return canvas
+
+    def require_photo(self, path: Path) -> None:
+        """Raises ImpastoError for a file that is no photo, or too large a one."""
+        with self._turn:
+            images.read_small(path, at_least=SMALLEST_SIDE, max_pixels=self.limits.photo_pixels)
 
     def canvas(self, wanted: object) -> Canvas:
         """The canvas of that id. Raises ImpastoError when it is not here (any more)."""
@@ -127,7 +136,9 @@ class Easel:
     def paint_frame(self, data: bytes, look: Look) -> bytes:
         """A camera's frame, JPEG to JPEG, by the fastest network."""
         with self._turn:
-            frame = images.read_small("the camera's frame", at_least=FRAME_SIDE, data=data, max_pixels=self.limits.frame_pixels)
+            frame = images.read_small(
+                "the camera's frame", at_least=FRAME_SIDE, data=data, max_pixels=self.limits.frame_pixels
+            )
             picture = _within(images.Picture(frame), FRAME_SIDE)
             painted = self._painted(picture, look, fast=True)
         buffer = io.BytesIO()

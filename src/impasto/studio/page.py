@@ -24,18 +24,17 @@ def build(studio: Studio) -> gr.Blocks:
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         gr.HTML(MASTHEAD, elem_id="masthead", js_on_load=SHADE_SCRIPT, apply_default_css=False)
         with gr.Row(elem_id="studio"):
-            with gr.Column():
-                with gr.Tabs():
-                    with gr.Tab("Repaint", id="repaint", elem_id="tab-repaint"):
-                        easel = repaint.build(studio)
-                    with gr.Tab("Folder & video", id="batch", elem_id="tab-batch"):
-                        batch_slot = gr.Column()
-                    with gr.Tab("Train", id="train", elem_id="tab-train"):
-                        trainings = train.build(studio)
-                    with gr.Tab("Compare", id="compare", elem_id="tab-compare"):
-                        judged = compare.build(studio)
-                    with gr.Tab("Camera", id="camera", elem_id="tab-camera"):
-                        camera.build(studio)
+            with gr.Column(), gr.Tabs():
+                with gr.Tab("Repaint", id="repaint", elem_id="tab-repaint"):
+                    easel = repaint.build(studio)
+                with gr.Tab("Folder & video", id="batch", elem_id="tab-batch"):
+                    batch_slot = gr.Column()
+                with gr.Tab("Train", id="train", elem_id="tab-train"):
+                    trainings = train.build(studio)
+                with gr.Tab("Compare", id="compare", elem_id="tab-compare"):
+                    judged = compare.build(studio)
+                with gr.Tab("Camera", id="camera", elem_id="tab-camera"):
+                    camera.build(studio)
             with gr.Column(elem_id="look"):
                 panel = looks.build(studio, gallery)
         courier = part("courier", visible="hidden")

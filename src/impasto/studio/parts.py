@@ -13,6 +13,7 @@ from gradio.processing_utils import get_upload_folder
 from impasto.errors import ImpastoError
 
 ADDRESS = "gradio_api/file="
+IMAGES = "image/*,.tif,.tiff"
 
 
 def web(name: str) -> str:
@@ -39,6 +40,22 @@ def part(name: str, value: Any = None, *, calls: list[Callable[..., Any]] | None
     )
 
 
+def drop(title: str, hint: str, elem_id: str, *, accept: str = IMAGES, most: int = 1) -> gr.HTML:
+    """A place to drop up to `most` files; :func:`dropped` reads its value, and its event is `files`."""
+    value = {"title": title, "hint": hint, "accept": accept, "multiple": most > 1, "most": most}
+    return part("drop", value, elem_id=elem_id)
+
+
+def dropped(value: Any, most: int) -> list[tuple[Path, str]]:
+    """The files that lie there. Raises ImpastoError as :func:`uploaded`, or for more than `most`."""
+    files = value.get("files") if isinstance(value, dict) else None
+    if not isinstance(files, list):
+        return []
+    if len(files) > most:
+        raise ImpastoError(f"{len(files):,} files are more than the {most:,} that are taken at a time")
+    return [uploaded(one) for one in files]
+
+
 def url_of(path: Path) -> str:
     """Where the page finds a file that the studio wrote for it."""
     return ADDRESS + path.as_posix()
@@ -47,8 +64,8 @@ def url_of(path: Path) -> str:
 def uploaded(data: object) -> tuple[Path, str]:
     """The file that a visitor has uploaded, and what they call it.
 
-    What comes from a page may be anything: it has to name a file that lies in the folder of uploads, and nothing else is
-    ever opened.
+    What comes from a page may be anything: it has to name a file that lies in the folder of uploads, and nothing else
+    is ever opened.
 
     Raises:
         ImpastoError: it does not.
@@ -66,3 +83,8 @@ def in_words(error: Exception, path: Path | None = None, name: str = "") -> str:
     """What went wrong, for the page: no path of this computer in it."""
     text = str(error)
     return text if path is None else text.replace(str(path), name)
+
+
+def refusal(error: ImpastoError) -> gr.Error:
+    """What the page shows for a while where `error` ended an event."""
+    return gr.Error(in_words(error), title="That did not work", duration=10, print_exception=False)

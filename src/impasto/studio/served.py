@@ -22,7 +22,9 @@ class Served:
         """Where the page finds `path` as it is now; empty where it has vanished."""
         try:
             facts = path.stat()
-            key = hashlib.blake2b(f"{path} {facts.st_mtime_ns} {facts.st_size}".encode(), key=self._secret, digest_size=12)
+            key = hashlib.blake2b(
+                f"{path} {facts.st_mtime_ns} {facts.st_size}".encode(), key=self._secret, digest_size=12
+            )
             link = self.folder / f"{key.hexdigest()}{path.suffix}"
             if not link.exists():
                 self.folder.mkdir(parents=True, exist_ok=True)

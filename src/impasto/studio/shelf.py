@@ -82,9 +82,7 @@ class Shelf:
                 raise ImpastoError(f"{entries[0].title} and {other.title} are of two networks and cannot be mixed")
         bases = {entry.base for entry in entries if entry.group == "yours"}
         turbo = "turbo" in bases or (fast and "classic" not in bases)
-        return [
-            str(entry.path) if entry.group == "yours" else entry.id + (TURBO if turbo else "") for entry in entries
-        ]
+        return [str(entry.path) if entry.group == "yours" else entry.id + (TURBO if turbo else "") for entry in entries]
 
     def stylizer(self, wanted: Sequence[str], *, fast: bool = False) -> tuple[Stylizer, list[str]]:
         """A Stylizer that holds the styles of these ids, ready for mixes that change, and the name there of each.

@@ -12,46 +12,31 @@ from impasto.files import images
 from impasto.studio.look import Look
 from impasto.studio.pages import work
 from impasto.studio.pages.looks import QUIET, LookPanel, look_of, title_of
-from impasto.studio.parts import in_words, part, uploaded
+from impasto.studio.parts import IMAGES, drop, dropped, refusal
 from impasto.studio.studio import Studio
 
 CLIPS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".3gp", ".ts")
+ACCEPTED = f"{IMAGES},video/*,.mkv"
+HINT = "or click to choose them; photos come back as a ZIP, a clip as an MP4 with its sound"
 NONE_YET = "What you start here appears below, and stays while the page is closed."
 
 
 def build(studio: Studio, panel: LookPanel) -> None:
     most = studio.limits.drop_files
-    files = part(
-        "drop",
-        {
-            "title": "Drop photos or a clip here",
-            "hint": "or click to choose them; photos come back as a ZIP, a clip as an MP4 with its sound",
-            "accept": "image/*,video/*,.tif,.tiff,.mkv",
-            "multiple": True,
-            "most": most,
-        },
-        elem_id="batch-drop",
-    )
+    files = drop("Drop photos or a clip here", HINT, "batch-drop", accept=ACCEPTED, most=most)
     start = gr.Button("Repaint them", variant="primary", interactive=False, elem_id="batch-start")
     board = work.build(studio, "repaint", NONE_YET)
 
     def begin(given: dict[str, Any], *controls: Any) -> tuple[Any, Any]:
         try:
             look = look_of(*controls)
-            jobs = _begin(studio, [uploaded(one) for one in _listed(given, most)], look)
+            jobs = _begin(studio, dropped(given, most), look)
         except ImpastoError as error:
-            raise gr.Error(in_words(error), duration=8, print_exception=False) from error
+            raise refusal(error) from error
         return {**given, "clear": True}, {"begun": jobs}
 
-    files.files(lambda given: gr.Button(interactive=bool(_listed(given, most))), files, start, **QUIET)
+    files.files(lambda given: gr.Button(interactive=bool(given.get("files"))), files, start, **QUIET)
     start.click(begin, [files, *panel.inputs], [files, board], **{**QUIET, "queue": True})
-
-
-def _listed(given: Any, most: int) -> list[Any]:
-    files = given.get("files") if isinstance(given, dict) else None
-    if isinstance(files, list) and len(files) > most:
-        raise ImpastoError(f"{len(files):,} files are more than the {most:,} that are taken at a time")
-    return files if isinstance(files, list) else []
 
 
 def _begin(studio: Studio, files: list[tuple[Path, str]], look: Look) -> list[str]:

@@ -10,15 +10,15 @@ from impasto import workflows
 from impasto.errors import ImpastoError
 from impasto.studio.pages import work
 from impasto.studio.pages.looks import QUIET
-from impasto.studio.pages.train import IMAGES, _files
-from impasto.studio.parts import in_words, part
+from impasto.studio.parts import drop, dropped, refusal
 from impasto.studio.shelf import FIRST
 from impasto.studio.studio import Studio
 
 CARE = {"A quick look, about a minute": (2, 25), "With care, some ten minutes": (8, 100)}
 """Photos and steps of optimization."""
-EXPLAINED = """How good is a style? The judge paints some photos the slow way, by optimizing every pixel, and says how many
-steps of that one pass of the style is worth."""
+MOST_PHOTOS = 32
+EXPLAINED = """How good is a style? The judge paints some photos the slow way, by optimizing every pixel, and says how
+many steps of that one pass of the style is worth."""
 NONE_YET = "No report yet."
 
 
@@ -30,18 +30,11 @@ def build(studio: Studio) -> gr.Dropdown:
             style = gr.Dropdown(styles_of(studio), value=FIRST, label="Style", filterable=False)
             care = gr.Radio(list(CARE), value=next(iter(CARE)), label="How thoroughly")
         with gr.Column(min_width=280):
-            painting = part(
-                "drop",
-                {"title": "Drop its painting here", "hint": "not needed for a style that was trained here", "accept": IMAGES},
-                elem_id="judge-painting",
-            )
+            hint = "not needed for a style that was trained here"
+            painting = drop("Drop its painting here", hint, "judge-painting")
         with gr.Column(min_width=280):
-            photos = part(
-                "drop",
-                {"title": "Photos to judge by", "hint": "not needed: there are sample photos", "accept": IMAGES,
-                 "multiple": True, "most": 32},
-                elem_id="judge-photos",
-            )  # fmt: skip
+            hint = "not needed: there are sample photos"
+            photos = drop("Photos to judge by", hint, "judge-photos", most=MOST_PHOTOS)
     start = gr.Button("Ask the judge", variant="primary", elem_id="judge-start")
     board = work.build(studio, "judge", NONE_YET)
 
@@ -49,12 +42,10 @@ def build(studio: Studio) -> gr.Dropdown:
         try:
             job = _begin(studio, wanted, how, given, by)
         except ImpastoError as error:
-            raise gr.Error(in_words(error), duration=8, print_exception=False) from error
+            raise refusal(error) from error
         return {"clear": True}, {"clear": True}, {"begun": job}
 
-    start.click(
-        begin, [style, care, painting, photos], [painting, photos, board], **{**QUIET, "queue": True}
-    )
+    start.click(begin, [style, care, painting, photos], [painting, photos, board], **{**QUIET, "queue": True})
     return style
 
 
@@ -64,11 +55,17 @@ def styles_of(studio: Studio) -> list[tuple[str, str]]:
 
 def _begin(studio: Studio, wanted: str, how: str, given: Any, by: Any) -> str:
     entry = studio.shelf.find(wanted)
-    painting = [path for path, _ in _files(given)] or ([entry.painting] if entry.painting else [])
+    painting = [path for path, _ in dropped(given, 1)] or ([entry.painting] if entry.painting else [])
     if not painting and entry.id not in workflows.paintings():
         raise ImpastoError(f"the judge has to see the painting of {entry.title}; drop it first")
     count, steps = CARE.get(how, CARE[next(iter(CARE))])
-    photos = [path for path, _ in _files(by)] or list(studio.samples.values())
-    request = {"style": studio.shelf.names([wanted])[0], "count": count, "steps": steps, "size": 256, "painting": entry.id}
-    files = {"photos": photos, **({"painting": painting[0]} if painting else {})}
+    photos = [path for path, _ in dropped(by, MOST_PHOTOS)] or list(studio.samples.values())
+    request = {
+        "style": studio.shelf.names([wanted])[0],
+        "count": count,
+        "steps": steps,
+        "size": 256,
+        "painting": entry.id,
+    }
+    files: dict[str, Any] = {"photos": photos, **({"painting": painting[0]} if painting else {})}
     return studio.jobs.submit("judge", f"The judge on {entry.title}", request, files).id

@@ -55,7 +55,7 @@ def chosen_in(picked: Any) -> str:
 def controls_of(studio: Studio, picked: Any, look: Look) -> list[Any]:
     """The other way round: what the controls come to for `look`."""
     return [
-        {**(picked if isinstance(picked, dict) else {}), "chosen": look.style},
+        {**(picked if isinstance(picked, dict) else {}), "chosen": look.style, "force": True},
         look.strength,
         gr.Dropdown(choices=_partners(studio, look.style), value=look.partner or NO_PARTNER),
         gr.Slider(value=look.share, visible=look.partner is not None),
@@ -107,7 +107,9 @@ def build(studio: Studio, gallery: Gallery) -> LookPanel:
     keep = gr.Checkbox(False, label="Keep the photo's colours")
     panel = LookPanel(picker, strength, partner, share, keep, stroke)
     partner.input(lambda chosen: gr.Slider(visible=bool(chosen)), partner, share, **QUIET)
-    picker.select(lambda picked, chosen: _partner_for(studio, picked, chosen), [picker, partner], [partner, share], **QUIET)
+    picker.select(
+        lambda picked, chosen: _partner_for(studio, picked, chosen), [picker, partner], [partner, share], **QUIET
+    )
     gr.on(panel.changes, None, panel.inputs, js=TELL_SCRIPTS, api_visibility="private")
     return panel
 

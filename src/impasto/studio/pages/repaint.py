@@ -66,7 +66,9 @@ def connect(studio: Studio, easel: gr.HTML, panel: LookPanel, gallery: Gallery, 
             return [gr.skip()] * len(panel.inputs)
 
     opened = easel.drop(open_photo, easel, easel, concurrency_limit=studio.limits.stylizing, **PAINTING)
-    opened.then(paint, [easel, *panel.inputs], easel, **PAINTING).then(swatches, [easel, panel.picker], panel.picker, **PAINTING)
+    opened.then(paint, [easel, *panel.inputs], easel, **PAINTING).then(
+        swatches, [easel, panel.picker], panel.picker, **PAINTING
+    )
     gr.on(panel.changes, paint, [easel, *panel.inputs], easel, trigger_mode="always_last", **PAINTING)
     easel.recall(recall, [easel, panel.picker], panel.inputs, **PAINTING)
     full: dict[str, Any] = {**PAINTING, "concurrency_id": "full", "concurrency_limit": 1}

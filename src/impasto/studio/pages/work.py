@@ -29,6 +29,7 @@ ACTIONS = {
 MOST_IDS = 50
 CURVE_POINTS = 120
 MOST_PICTURES = 12
+MOST_NOTES = 3
 
 
 def build(studio: Studio, scope: str, none: str) -> gr.HTML:
@@ -79,7 +80,7 @@ def _card(studio: Studio, job: Job) -> dict[str, Any]:
         "remaining": job.remaining,
         "what": job.what,
         "error": job.error,
-        "notes": list(job.notes[:3]),
+        "notes": _notes(job),
         "ahead": _ahead(studio, job),
         "actions": list(_actions(job)),
         "results": _results(studio, job),
@@ -87,6 +88,11 @@ def _card(studio: Studio, job: Job) -> dict[str, Any]:
         "curve": job.curve(CURVE_POINTS) if job.kind == "train" else None,
         "report": _report(job) if job.kind == "judge" and job.state == "done" else None,
     }
+
+
+def _notes(job: Job) -> list[str]:
+    """What is to be known of the photos; what a training says besides is for its log."""
+    return list(job.notes[:MOST_NOTES]) if job.kind in SCOPES["repaint"] else []
 
 
 def _ahead(studio: Studio, job: Job) -> int:
@@ -114,10 +120,16 @@ def _pictures(studio: Studio, job: Job) -> list[dict[str, Any]]:
     shown: list[tuple[Path, str]] = []
     if job.kind == "train":
         painting = next((job.folder / "given").glob("painting.*"), None)
-        shown = [(path, label) for path, label in ((painting, "painting"), (job.newest_preview(), "as it paints now")) if path]
+        shown = [
+            (path, label)
+            for path, label in ((painting, "painting"), (job.newest_preview(), "as it paints now"))
+            if path
+        ]
     elif job.state == "done":
         suffixes = {"video": (".mp4",), "photos": (".jpg", ".jpeg", ".png", ".webp"), "judge": (".jpg", ".png")}
-        paths = sorted(path for path in (job.folder / "results").rglob("*") if path.suffix.lower() in suffixes[job.kind])
+        paths = sorted(
+            path for path in (job.folder / "results").rglob("*") if path.suffix.lower() in suffixes[job.kind]
+        )
         shown = [(path, path.stem) for path in paths[:MOST_PICTURES]]
     urls = [(studio.served.url(path), label, path.suffix == ".mp4") for path, label in shown]
     return [{"url": url, "label": label, "video": video} for url, label, video in urls if url]

@@ -2,8 +2,11 @@
 const { el } = window.impasto;
 const grid = element.querySelector(".picker-grid");
 let drawn = "";
+// What the visitor chose last: an answer of the server that was on its way meanwhile does not undo it.
+let chosen = props.value?.chosen;
 
 function choose(id) {
+  chosen = id;
   props.value = { ...props.value, chosen: id };
   if (window.impasto.busy && document.querySelector(".easel[data-state=full]")) window.impasto.busy(true);
   trigger("select");
@@ -18,7 +21,9 @@ function card(style) {
 }
 
 function show() {
-  const { styles = [], chosen } = props.value ?? {};
+  const { styles = [], ...told } = props.value ?? {};
+  if (told.force || !styles.some((style) => style.id === chosen)) chosen = told.chosen;
+  if (told.force || told.chosen !== chosen) props.value = { styles, chosen };
   const ids = JSON.stringify(styles.map((style) => [style.id, style.title]));
   if (ids !== drawn) {
     grid.replaceChildren(...styles.map(card));

@@ -59,9 +59,9 @@ class Card {
     this.bar = el("progress", { max: 1 }); this.what = el("p", { className: "what", role: "status" });
     this.error = el("p", { className: "bad", role: "alert" }); this.actions = el("div", { className: "actions" });
     this.files = el("div", { className: "files" }); this.more = el("div", { className: "more-of-it" });
-    this.pictures = el("div", { className: "pictures" });
+    this.pictures = el("div", { className: "pictures" }); this.notes = el("p", { className: "what notes" });
     this.element = el("article", { className: `card card-${job.kind}` },
-      el("header", {}, this.title, this.state), this.bar, this.what, this.error, this.pictures, this.more, this.files,
+      el("header", {}, this.title, this.state), this.bar, this.what, this.notes, this.error, this.pictures, this.more, this.files,
       this.actions);
     this.element.dataset.id = job.id;
   }
@@ -77,7 +77,8 @@ class Card {
     const left = job.state === "running" && job.remaining != null ? `about ${clock(job.remaining)} left` : "";
     const ahead = job.state === "waiting" && job.ahead ? `${job.ahead} before it` : "";
     this.what.textContent = [job.what, left, ahead].filter(Boolean).join(" · ");
-    this.say([job.error, ...(job.notes ?? [])].filter(Boolean).join(" · "));
+    this.say(job.error);
+    this.notes.textContent = job.notes.join(" · ");
     this.once("actions", job.actions, () => this.actions.replaceChildren(...job.actions.map((action) => {
       const button = el("button", { type: "button", className: "button" }, ACTIONS[action]);
       if (action === "resume") button.classList.add("primary");
@@ -150,8 +151,10 @@ setInterval(() => {
   if (active || rest === 0) look();
 }, 1000);
 watch("value", () => {
-  const id = props.value?.begun;
-  if (id && !mine.includes(id)) { mine.push(id); keep(); }
+  for (const id of [props.value?.begun ?? []].flat()) {
+    if (!mine.includes(id)) mine.push(id);
+  }
+  keep();
   look();
 });
 look();

@@ -10,20 +10,22 @@ from typing import TYPE_CHECKING
 from impasto import workflows
 from impasto.errors import ImpastoError
 from impasto.files import images
+from impasto.studio import records
 from impasto.studio.desk import Desk
 from impasto.studio.work.packing import pack
+from impasto.studio.work.table import table_of
 
 if TYPE_CHECKING:
     from impasto.evaluation.run import Progress
 
-REPORT, ARCHIVE = "report", "report.zip"
+REPORT, ARCHIVE, TABLE = "report", "report.zip", "table.json"
 
 
 def run(desk: Desk) -> None:
     """Evaluates; one that was stopped begins anew."""
     folder = desk.results / REPORT
     shutil.rmtree(folder, ignore_errors=True)
-    workflows.evaluate(
+    report = workflows.evaluate(
         str(desk.request["style"]),
         _painting(desk),
         _photos(desk),
@@ -34,6 +36,7 @@ def run(desk: Desk) -> None:
         announce=_announcer(desk),
     )
     pack(folder, desk.results / ARCHIVE)
+    records.write(desk.results / TABLE, table_of(report, str(desk.request.get("title") or desk.request["style"])))
     desk.tell(what="the report is ready")
 
 
