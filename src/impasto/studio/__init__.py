@@ -1,0 +1,1 @@
+"""The studio: a web page that does what the command line does. Only `page.py` and what it is made of know Gradio."""
