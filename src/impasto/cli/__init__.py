@@ -15,6 +15,7 @@ from impasto.errors import ImpastoError
 from impasto.version import __version__
 
 COMMANDS = {
+    "studio": "Open the studio: everything in a web page.",
     "demo": "Repaint sample photos with the bundled styles, then with one that it trains.",
     "stylize": "Repaint photos with a style.",
     "video": "Repaint a video, with its sound.",
@@ -41,6 +42,7 @@ EXTRAS = {
     **{name: name for name in ("tensorboard", "wandb", "trackio")},
     "av": "video",
     "cv2": "webcam",
+    **dict.fromkeys(("gradio", "fastapi", "uvicorn", "starlette", "python_multipart", "h11"), "studio"),
 }
 """What a missing package comes with."""
 

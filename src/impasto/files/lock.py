@@ -40,6 +40,19 @@ def alone(target: Path, waiting: Callable[[], None]) -> Iterator[None]:
         handle.close()
 
 
+def hold(path: Path) -> BinaryIO | None:
+    """The file `path`, locked until it is closed or this process ends; None while another process has it.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    handle = path.open("ab")
+    if _lock(handle):
+        return handle
+    handle.close()
+    return None
+
+
 def _lock(handle: BinaryIO) -> bool:
     """Whether the lock is ours now; a disk that knows no locks gives it to everyone."""
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from impasto.files import images
 from impasto.studio.easel import Easel
 from impasto.studio.jobs import Jobs
 from impasto.studio.limits import Limits
+from impasto.studio.places import Places
 from impasto.studio.served import Served
 from impasto.studio.shelf import Shelf
 
@@ -30,19 +33,21 @@ class Studio:
     """Sample photos by name, for visitors who have none at hand."""
 
 
-def open_studio(library: Path, files: Path, limits: Limits) -> Studio:
-    """The studio whose styles and jobs lie in `library`, and which writes what the page shows into `files`.
+@contextmanager
+def open_studio(places: Places) -> Iterator[Studio]:
+    """The studio of these places; in the end what it is at saves and stops.
 
     Raises:
         ImpastoError: another studio is open in that library.
     """
-    shelf = Shelf(library / "styles")
+    shelf, files, limits = Shelf(places.styles), places.uploads, places.limits
     easel = Easel(shelf, files / "painted", limits)
     samples = {
         name: _written(files / "samples" / f"{name}.jpg", pixels)
         for name, pixels in zip(workflows.SAMPLE_PHOTOS, workflows.sample_photos(), strict=True)
     }
-    return Studio(shelf, easel, Jobs(library / "jobs", shelf.folder), Served(files / "served"), limits, samples)
+    with Jobs(places.jobs, places.styles) as jobs:
+        yield Studio(shelf, easel, jobs, Served(files / "served"), limits, samples)
 
 
 def _written(path: Path, pixels: NDArray[np.uint8]) -> Path:
