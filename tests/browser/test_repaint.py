@@ -45,10 +45,15 @@ def put(page: Page, path: Path) -> str:
 
 
 def changed(page: Page, before: str | None) -> str:
-    """Waits until another picture is shown; its address."""
+    """Waits until another picture is shown and stays; its address."""
+    page.evaluate("window.seen = [null, 0]")
     page.wait_for_function(
-        "([selector, before]) => { const src = document.querySelector(selector).getAttribute('src');"
-        " return src && src !== before && !document.querySelector('.easel.busy'); }",
+        """([selector, before]) => {
+          const src = document.querySelector(selector).getAttribute("src");
+          if (src !== window.seen[0]) window.seen = [src, performance.now()];
+          const stays = performance.now() - window.seen[1] > 500;
+          return src && src !== before && stays && !document.querySelector(".easel.busy");
+        }""",
         arg=[AFTER, before],
     )
     return str(page.get_attribute(AFTER, "src"))

@@ -35,7 +35,7 @@ def build(studio: Studio) -> None:
         try:
             look = Look(style, strength, mix_with or None, share, keep_colors, stroke)
             canvas = studio.easel.put(path, name)
-            return gr.FileData(path=str(studio.easel.paint_in_full(canvas, look)), orig_name=name)
+            return gr.FileData(path=str(studio.easel.paint_in_full(canvas, look, Path(name).stem)))
         except ImpastoError as error:
             raise gr.Error(in_words(error, path, name), print_exception=False) from error
 

@@ -19,6 +19,7 @@ from impasto.errors import ImpastoError
 from impasto.files import images
 from impasto.studio.limits import Limits
 from impasto.studio.look import Look
+from impasto.studio.naming import file_name
 from impasto.studio.shelf import Entry, Shelf
 from impasto.stylizing.arrange import resized
 from impasto.stylizing.manner import working_size
@@ -114,11 +115,12 @@ class Easel:
             painted = self._painted(picture, look, _stroke(canvas, picture, look.stroke))
             return self._write(_within(painted, SCREEN_SIDE))
 
-    def paint_in_full(self, canvas: Canvas, look: Look) -> Path:
-        """The stylized image as large as the photo, in the photo's format where that can be written."""
+    def paint_in_full(self, canvas: Canvas, look: Look, name: str) -> Path:
+        """The stylized image as large as the photo, called `name`, in the photo's format where that can be written."""
         suffix = canvas.path.suffix.lower()
         suffix = suffix if suffix in FULL_FORMATS else ".png" if suffix in images.FORMATS else ".jpg"
-        target = self.out / f"{secrets.token_hex(12)}{suffix}"
+        # Browsers call a file as its address ends, so the random part is a folder.
+        target = self.out / secrets.token_hex(12) / file_name(f"{name}{suffix}", "photo.jpg")
         stylizer, rows = self._stylizer(look)
         with self._turn_in_full:
             options = workflows.StylizeOptions(quality=FULL_QUALITY, manner=look.manner(rows))

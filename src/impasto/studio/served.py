@@ -25,9 +25,9 @@ class Served:
             key = hashlib.blake2b(
                 f"{path} {facts.st_mtime_ns} {facts.st_size}".encode(), key=self._secret, digest_size=12
             )
-            link = self.folder / f"{key.hexdigest()}{path.suffix}"
+            link = self.folder / key.hexdigest() / path.name  # what a browser calls it
             if not link.exists():
-                self.folder.mkdir(parents=True, exist_ok=True)
+                link.parent.mkdir(parents=True, exist_ok=True)
                 _link(path, link)
         except OSError:
             return ""

@@ -9,7 +9,7 @@ import gradio as gr
 from impasto.errors import ImpastoError
 from impasto.studio.easel import Canvas
 from impasto.studio.look import Look
-from impasto.studio.pages.looks import Gallery, LookPanel, chosen_in, controls_of, look_of, title_of, told
+from impasto.studio.pages.looks import TELL_SCRIPTS, Gallery, LookPanel, chosen_in, controls_of, look_of, title_of, told
 from impasto.studio.parts import in_words, part, uploaded, url_of
 from impasto.studio.studio import Studio
 
@@ -52,12 +52,12 @@ def connect(studio: Studio, easel: gr.HTML, panel: LookPanel, gallery: Gallery, 
         try:
             look = look_of(*controls)
             canvas = studio.easel.canvas(value["photo"]["id"])
-            path = studio.easel.paint_in_full(canvas, look)
+            stem = canvas.name.rpartition(".")[0] or canvas.name
+            path = studio.easel.paint_in_full(canvas, look, f"{stem} - {title_of(studio, look)}")
         except (ImpastoError, TypeError, KeyError) as error:
             gr.Warning(in_words(error))
             return {}
-        stem = canvas.name.rpartition(".")[0] or canvas.name
-        return {"url": url_of(path), "name": f"{stem} - {title_of(studio, look)}{path.suffix}".replace("/", "-")}
+        return {"url": url_of(path), "name": path.name}
 
     def recall(value: dict[str, Any], picked: dict[str, Any]) -> list[Any]:
         try:
@@ -70,7 +70,8 @@ def connect(studio: Studio, easel: gr.HTML, panel: LookPanel, gallery: Gallery, 
         swatches, [easel, panel.picker], panel.picker, **PAINTING
     )
     gr.on(panel.changes, paint, [easel, *panel.inputs], easel, trigger_mode="always_last", **PAINTING)
-    easel.recall(recall, [easel, panel.picker], panel.inputs, **PAINTING)
+    recalled = easel.recall(recall, [easel, panel.picker], panel.inputs, **PAINTING)
+    recalled.then(None, panel.inputs, js=TELL_SCRIPTS, api_visibility="private")
     full: dict[str, Any] = {**PAINTING, "concurrency_id": "full", "concurrency_limit": 1}
     easel.full(paint_in_full, [easel, *panel.inputs], courier, **full)
 

@@ -51,7 +51,7 @@ window.impasto = {
   },
 
   save(url, name) {
-    const link = this.el("a", { href: url, download: name });
+    const link = window.impasto.el("a", { href: url, download: name });
     document.body.append(link);
     link.click();
     link.remove();

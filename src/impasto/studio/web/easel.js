@@ -64,7 +64,8 @@ function remember(value) {
     const button = el("button", { type: "button", title: one.title, "aria-label": `Back to ${one.title}` });
     button.append(el("img", { src: one.after, alt: "" }), el("span", {}, one.title));
     button.addEventListener("click", () => {
-      props.value = { ...one, recall: true };
+      props.value = { ...one };
+      show();
       trigger("recall");
     });
     return button;
