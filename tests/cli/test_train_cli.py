@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -82,6 +83,45 @@ def test_stopping_by_ctrl_c_and_resuming_ends_in_the_same_bits(
     assert [entry["iteration"] for entry in losses(run)] == [1, 2, 3, 4, 5, 6]
     first, second = load_file(trained), load_file(out)
     assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def test_previews_show_photos_of_ones_own_until_those_vanish(
+    impasto: Command, painting: Path, photo_folder: Path, small: list[str], tmp_path: Path
+) -> None:
+    run, own = tmp_path / "run", [tmp_path / f"{seed}.jpg" for seed in (1, 2)]
+    for seed, path in enumerate(own):
+        photo(seed).save(path)
+    command = [
+        "train",
+        painting,
+        "--photos",
+        photo_folder,
+        "--out",
+        tmp_path / "s.safetensors",
+        "--run-dir",
+        run,
+        *small,
+    ]
+    done = impasto(*command, "--max-iterations", "2", "--preview-photos", *own)
+    assert done.returncode == 0, done.stderr
+    with Image.open(run / "previews" / "000002.png") as preview:
+        assert preview.size == (2 * 320, 2 * 320)
+    told = json.loads((run / "job.json").read_text())
+    assert told["previews"] == [str(path) for path in own]
+    for path in own:
+        path.unlink()
+    done = impasto("train", "--resume", run, "--max-iterations", "4")
+    assert done.returncode == 0, done.stderr
+    assert "left out of the previews" in " ".join(done.stdout.split())
+    with Image.open(run / "previews" / "000004.png") as preview:
+        assert preview.size == (4 * 48, 2 * 48)
+    # A run folder of before knows nothing of previews.
+    del told["previews"], told["sha256"]["job.json"]
+    fixed = {name: value for name, value in told.items() if name != "sha256"}
+    told["sha256"]["job.json"] = hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
+    (run / "job.json").write_text(json.dumps(told))
+    done = impasto("train", "--resume", run, "--max-iterations", "5")
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_torn_checkpoint_falls_back_to_the_one_before(trained: Path, impasto: Command, tmp_path: Path) -> None:

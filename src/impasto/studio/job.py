@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from impasto.errors import ImpastoError
 from impasto.studio import records
 from impasto.studio.kinds import LANES
 
+ID = re.compile("[0-9a-f]{16}")
 DAMAGED = "what was known of its state is damaged; resume it"
 
 

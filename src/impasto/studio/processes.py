@@ -24,9 +24,9 @@ CRASHES = tuple(
 class Process:
     """The process of the job in `folder`; it saves and stops when its standard input ends."""
 
-    def __init__(self, folder: Path, styles: Path) -> None:
+    def __init__(self, folder: Path, styles: Path, lane: str) -> None:
         """Raises ImpastoError when no process can be started."""
-        self.folder = folder
+        self.lane = lane
         self._kill_at: float | None = None
         (folder / records.OUTCOME).unlink(missing_ok=True)
         command = [sys.executable, "-P", "-m", "impasto.studio.worker", str(folder), str(styles)]

@@ -63,3 +63,18 @@ def texts(values: Mapping[str, Any], key: str) -> tuple[str, ...]:
     """The texts in the list under `key`."""
     value = values.get(key)
     return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
+
+
+def state_of(folder: Path) -> str:
+    """The state of the job in `folder` as it is written down: a damaged one is none of STATES."""
+    return text(read(folder / STATE), "state")
+
+
+def wish_of(folder: Path) -> str:
+    """What the user wants to come of the job's work: pause, finish, or nothing but its end."""
+    return text(read(folder / STATE), "wish")
+
+
+def set_state(folder: Path, state: str, *, wish: str = "", error: str = "") -> None:
+    """Raises ImpastoError when it cannot be written."""
+    write(folder / STATE, {"state": state, "wish": wish, "error": error})

@@ -27,7 +27,7 @@ def lay_out(
     folder = jobs / secrets.token_hex(8)
     part = jobs / f".{folder.name}.part"
     try:
-        part.mkdir()
+        part.mkdir(parents=True)
         told = {
             "kind": kind,
             "title": title,

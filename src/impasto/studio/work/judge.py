@@ -25,6 +25,7 @@ def run(desk: Desk) -> None:
     """Evaluates; one that was stopped begins anew."""
     folder = desk.results / REPORT
     shutil.rmtree(folder, ignore_errors=True)
+    desk.tell(now=True, what="loading the judge", done=0.0, elapsed=0.0)
     report = workflows.evaluate(
         str(desk.request["style"]),
         _painting(desk),

@@ -134,7 +134,7 @@ class _Listener:
 
     def _note_saved(self, progress: TrainProgress) -> None:
         self.saved_seconds = progress.elapsed
-        self.desk.tell(saved=f"step {progress.iteration:,}", saved_seconds=progress.elapsed)
+        self.desk.tell(now=True, saved=f"step {progress.iteration:,}", saved_seconds=progress.elapsed)
 
     def _date(self) -> int:
         path = self.desk.folder / records.RUN / CHECKPOINT
