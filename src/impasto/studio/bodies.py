@@ -43,6 +43,7 @@ class Patience:
         try:
             message = await asyncio.wait_for(self._receive(), max(self._left, 0.01))
         except TimeoutError:
+            self._left = 0.0
             raise RefusedError(408, "the connection was too slow; please try again") from None
         earned = len(message.get("body", b"")) / self._limits.slowest
         self._left = min(self._left - (time.monotonic() - begin) + earned, self._limits.patience)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import h11
+import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from impasto.studio.limits import Limits
@@ -71,7 +73,18 @@ class PatientProtocol(H11Protocol):
         super().connection_lost(exc)
 
 
-def patient(limits: Limits) -> type[asyncio.Protocol]:
-    """The protocol with these limits, as uvicorn takes it."""
+def configured(app: ASGIApp, limits: Limits) -> uvicorn.Config:
+    """How uvicorn serves `app`: quietly, patient only so far, and ending within `limits.farewell`."""
     bound: type[asyncio.Protocol] = type("BoundProtocol", (PatientProtocol,), {"limits": limits})
-    return bound
+    return uvicorn.Config(
+        app,
+        http=bound,
+        ws="none",
+        loop="asyncio",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # or whoever is on this computer could be anyone to `logins`
+        limit_concurrency=limits.connections,
+        timeout_graceful_shutdown=max(1, round(limits.farewell)),
+    )

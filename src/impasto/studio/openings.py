@@ -99,10 +99,18 @@ def check_origin(headers: Headers, host: str) -> None:
     """
     origin = headers.get("origin")
     # A proxy in front may have changed the host; no page can set this header without asking first, which is refused.
-    ours = (host, headers.get("x-forwarded-host", "").split(",")[0].strip().lower())
-    foreign = origin is not None and urlsplit(origin).netloc.lower() not in ours
+    ours = (host, headers.get("x-forwarded-host", host).split(",")[0].strip().lower())
+    foreign = origin is not None and _place(origin) not in ours
     if foreign or (origin is None and headers.get("sec-fetch-site") in ("cross-site", "same-site")):
         raise RefusedError(403, "another web page may not use the studio")
+
+
+def _place(origin: str) -> str | None:
+    """The host and port of an origin; None where it is hidden ('null') or nonsense."""
+    try:
+        return urlsplit(origin).netloc.lower() or None
+    except ValueError:
+        return None
 
 
 def host_name(host: str) -> str | None:

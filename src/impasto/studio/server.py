@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import shutil
 import socket
 import tempfile
 import threading
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
     from impasto.studio.studio import Studio
 
 AT_MOST = 35.0
-"""Seconds after which a server that was told to end does so, whatever its threads are still at; a training gets most of
-them to save itself."""
+"""Seconds beyond `farewell` after which a server ends, whatever its threads are still at; a training gets most of them
+to save itself."""
 
 
 def serve(options: StudioOptions, announce: Callable[[str], None], limits: Limits | None = None) -> None:
@@ -111,9 +113,7 @@ def run(gate: Gate, door: socket.socket, places: Places, ready: Callable[[], Non
     """Answers at `door` until a signal ends it; calls `ready` as soon as it does."""
     import uvicorn
 
-    from impasto.studio.connections import patient
-
-    limits = places.limits
+    from impasto.studio.connections import configured
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -122,26 +122,21 @@ def run(gate: Gate, door: socket.socket, places: Places, ready: Callable[[], Non
                 ready()
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            _end_after(AT_MOST + limits.farewell)
+            _end_after(AT_MOST + places.limits.farewell, places)
+            # It would print a traceback for each page that is still open.
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
             await super().shutdown(sockets)
 
-    config = uvicorn.Config(
-        gate,
-        http=patient(limits),
-        ws="none",
-        loop="asyncio",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        limit_concurrency=limits.connections,
-        timeout_graceful_shutdown=max(1, round(limits.farewell)),
-    )
-    Server(config).run([door])
+    Server(configured(gate, places.limits)).run([door])
 
 
-def _end_after(seconds: float) -> None:
-    """Ends the process even if a thread of it does not; scratch is gone by then, or the next start removes it."""
-    timer = threading.Timer(seconds, os._exit, (130,))
+def _end_after(seconds: float, places: Places) -> None:
+    """Ends the process even if a thread of it does not."""
+
+    def leave() -> None:
+        shutil.rmtree(places.scratch, ignore_errors=True)
+        os._exit(130)
+
+    timer = threading.Timer(seconds, leave)
     timer.daemon = True
     timer.start()
