@@ -129,7 +129,7 @@ def test_a_killed_server_loses_nothing(tmp_path: Path, painting: Path, tiny: dic
         assert log.count("--- ") == 2
         jobs.finish(folder.name)
         settled(jobs, folder.name, "done")
-    assert workflows.load(folders[1] / "kept.safetensors").style.provenance["iterations"] > before
+    assert workflows.load(folders[1] / "kept.safetensors").style.provenance["iterations"] >= before
 
 
 def test_photos_are_repainted_but_for_the_broken_ones(jobs: Jobs, snapshots: list[Path], tmp_path: Path) -> None:

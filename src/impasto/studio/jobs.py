@@ -15,7 +15,7 @@ from impasto.studio.kinds import require_sound
 from impasto.studio.submitting import Files, free_name, lay_out
 from impasto.studio.supervisor import Supervisor
 
-CANCEL_GRACE = 2.0
+CANCEL_GRACE = 0.5
 """Seconds that the process of a cancelled job gets to end by itself."""
 
 
