@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
 
 from impasto import workflows
 from impasto.files import gallery, images
 from impasto.stylizing.openvino_export import openvino_model
+from impasto.stylizing.openvino_runtime import ov
 from impasto.stylizing.samples import resized_samples
 
 HELD_OUT = 32

@@ -148,7 +148,7 @@ times = {}
 def stage(name, since=[time.perf_counter()]):
     now = time.perf_counter(); times[name] = now - since[0]; since[0] = now
 import impasto.cli, impasto.cli.stylize; stage("imports: the command line")
-import openvino; stage("imports: OpenVINO")
+import impasto.stylizing.openvino_runtime; stage("imports: OpenVINO")
 from impasto import workflows
 from impasto.files import images
 import numpy as np

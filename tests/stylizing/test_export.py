@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
-import openvino as ov
 import pytest
 import torch
 from networks import KINDS, network_of, style_of
@@ -20,6 +19,7 @@ from impasto.files import gallery
 from impasto.stylizing.backends import make_backend
 from impasto.stylizing.onnx_export import onnx_bytes, onnx_model
 from impasto.stylizing.openvino_export import openvino_model, save
+from impasto.stylizing.openvino_runtime import ov
 from impasto.stylizing.stylizer import Stylizer
 from impasto.workflows.exporting import ExportOptions, export
 

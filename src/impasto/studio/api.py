@@ -9,7 +9,7 @@ import gradio as gr
 
 from impasto.errors import ImpastoError
 from impasto.studio.look import Look
-from impasto.studio.parts import in_words
+from impasto.studio.parts import in_words, uploaded
 from impasto.studio.studio import Studio
 
 
@@ -20,7 +20,7 @@ def build(studio: Studio) -> None:
         """The styles: their id, title, where they come from."""
         return [{"id": entry.id, "title": entry.title, "by": entry.by} for entry in studio.shelf.entries()]
 
-    def stylize(
+    def repaint(
         photo: gr.FileData,
         style: str = "great_wave",
         strength: float = 1.0,
@@ -30,8 +30,7 @@ def build(studio: Studio) -> None:
         stroke: float = 1.0,
     ) -> gr.FileData:
         """A photo repainted in full size."""
-        path = Path(photo.path)
-        name = photo.orig_name or path.name
+        path, name = uploaded(photo)
         try:
             look = Look(style, strength, mix_with or None, share, keep_colors, stroke)
             canvas = studio.easel.put(path, name)
@@ -41,4 +40,4 @@ def build(studio: Studio) -> None:
 
     limits: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "full"}
     gr.api(styles, api_name="styles")
-    gr.api(stylize, api_name="stylize", **limits)
+    gr.api(repaint, api_name="repaint", **limits)

@@ -70,6 +70,7 @@ def uploaded(data: object) -> tuple[Path, str]:
     Raises:
         ImpastoError: it does not.
     """
+    data = data.model_dump() if isinstance(data, gr.FileData) else data
     given = data.get("path") if isinstance(data, dict) else None
     folder = Path(get_upload_folder()).resolve()
     path = Path(given).resolve() if isinstance(given, str) and "\0" not in given else folder

@@ -13,9 +13,6 @@ from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
-import openvino as ov
-from openvino import opset15 as op
-from openvino.preprocess import PrePostProcessor
 
 from impasto.config import Precision
 from impasto.files import caches
@@ -23,6 +20,7 @@ from impasto.files.style_file import Style
 from impasto.stylizing.backends import Photos
 from impasto.stylizing.graph import draw
 from impasto.stylizing.openvino_ops import OpenVinoOps, constant
+from impasto.stylizing.openvino_runtime import PrePostProcessor, op, ov
 from impasto.stylizing.samples import Floats
 
 MOST_STREAMS = 4

@@ -6,13 +6,11 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import openvino as ov
-from openvino import opset15 as op
-
 from impasto.errors import ImpastoError
 from impasto.files.style_file import Style
 from impasto.stylizing.graph import draw
 from impasto.stylizing.openvino_ops import OpenVinoOps
+from impasto.stylizing.openvino_runtime import op, ov
 from impasto.stylizing.samples import Floats
 
 

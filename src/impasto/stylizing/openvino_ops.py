@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from openvino import Output, Type
-from openvino import opset15 as op
 
 from impasto.stylizing.graph import Border, Doubling, folded, folded_border, folded_crop
+from impasto.stylizing.openvino_runtime import op, ov
 from impasto.stylizing.samples import Floats
 
 EPSILON = 1e-5
@@ -109,7 +108,7 @@ def bilinear(x: Any) -> Any:
 
 
 def _sizes(x: Any) -> Any:
-    return op.gather(op.shape_of(x, Type.i64), integers(HEIGHT_AND_WIDTH), integers(0))
+    return op.gather(op.shape_of(x, ov.Type.i64), integers(HEIGHT_AND_WIDTH), integers(0))
 
 
 def _bordered(x: Any, width: int, border: Border) -> tuple[Any, list[int]]:
@@ -120,7 +119,7 @@ def _bordered(x: Any, width: int, border: Border) -> tuple[Any, list[int]]:
     return op.pad(x, ends, ends, PAD_MODES[border]), [0, 0]
 
 
-def constant(values: ArrayLike) -> Output:
+def constant(values: ArrayLike) -> ov.Output:
     return op.constant(np.ascontiguousarray(values, np.float32))
 
 
@@ -136,5 +135,5 @@ def per_channel(values: Any) -> Any:
     return constant(values[None, :, None, None] if values.ndim else values)
 
 
-def integers(values: Any) -> Output:
+def integers(values: Any) -> ov.Output:
     return op.constant(np.asarray(values, np.int64))

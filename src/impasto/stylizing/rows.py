@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import openvino as ov
-from openvino import opset15 as op
 
 from impasto.config import Precision
 from impasto.stylizing.graph import Border
 from impasto.stylizing.openvino_backend import compiled
+from impasto.stylizing.openvino_runtime import op, ov
 from impasto.stylizing.samples import Floats, RowSource, largest_of
 from impasto.stylizing.strip_plan import KEPT_TYPE
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import openvino as ov
-from openvino import opset15 as op
 
 from impasto.config import Precision
 from impasto.files.style_file import Style
@@ -19,6 +17,7 @@ from impasto.stylizing.backends import Photos
 from impasto.stylizing.graph import draw
 from impasto.stylizing.openvino_backend import OpenVinoBackend, compiled, in_pixels
 from impasto.stylizing.openvino_ops import EPSILON, HEIGHT_AND_WIDTH, OpenVinoOps, constant, integers, per_channel
+from impasto.stylizing.openvino_runtime import op, ov
 from impasto.stylizing.samples import Floats
 
 

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from openvino import opset15 as op
 
 from impasto.config import Precision
 from impasto.files.style_file import Style
 from impasto.stylizing.graph import Border, Doubling, draw, folded_border
 from impasto.stylizing.mapping import in_order
 from impasto.stylizing.openvino_ops import EPSILON, PAD_MODES, bilinear, constant, conv_of_doubled, integers
+from impasto.stylizing.openvino_runtime import op
 from impasto.stylizing.rows import (
     Cells,
     Convolved,
