@@ -74,6 +74,7 @@ def assemble(places: Places, options: StudioOptions) -> Gate:
     from impasto.studio.gate import Gate, Visitors
 
     blocks = page.build(places, places.limits)
+    blocks.state_session_capacity = places.limits.sessions
     app = gr.mount_gradio_app(
         FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
         blocks,
