@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -56,6 +57,7 @@ class Studio:
         (folder / "hook").mkdir(parents=True, exist_ok=True)
         (folder / "hook" / "sitecustomize.py").write_text(WATCH)
         self.temporary.mkdir(exist_ok=True)
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - a pipe that nobody reads would stop it
         program = ["-c", WITH_LIMITS.format(limits=limits)] if limits else ["-m", "impasto"]
         self.process = subprocess.Popen(
             [sys.executable, *program, "studio", "--no-open", *arguments],
@@ -69,7 +71,7 @@ class Studio:
                 **env,
             },
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._errors,
             text=True,
             preexec_fn=_with_usual_signals,
         )
@@ -83,7 +85,7 @@ class Studio:
         line = self.process.stdout.readline()
         timer.cancel()
         found = re.fullmatch(r"Impasto studio: (http://127\.0\.0\.1:\d+)  \(Ctrl-C ends it\)\n", line)
-        assert found, line + self.process.communicate(timeout=20)[1]
+        assert found, line + self.said()
         self.url = found[1]
         return self
 
@@ -96,10 +98,16 @@ class Studio:
         return httpx.Client(base_url=self.url, timeout=20, **settings)  # type: ignore[arg-type]
 
     def end(self, by: signal.Signals) -> tuple[int, str, str]:
-        """The exit code, and what it said meanwhile on stdout and stderr."""
+        """The exit code, and what it said from then on, on stdout and stderr."""
+        before = len(self.said())
         self.process.send_signal(by)
-        out, err = self.process.communicate(timeout=20)
-        return self.process.returncode, out, err
+        out, _ = self.process.communicate(timeout=20)
+        return self.process.returncode, out, self.said()[before:]
+
+    def said(self) -> str:
+        """All of its stderr so far."""
+        self._errors.seek(0)
+        return self._errors.read()
 
     def seen(self) -> str:
         """The connections to elsewhere that it tried."""

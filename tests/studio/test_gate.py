@@ -44,7 +44,7 @@ class Noting:
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
-        self.status = 200
+        self.status, self.answer = 200, b"ok"
         self.file: Path | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -59,7 +59,7 @@ class Noting:
             self.status = 400
         self.bodies.append(body)
         await send({"type": "http.response.start", "status": self.status, "headers": [(b"x-app", b"1")]})
-        await send({"type": "http.response.body", "body": b"ok"})
+        await send({"type": "http.response.body", "body": self.answer})
 
 
 class Asked:
@@ -266,6 +266,14 @@ def test_what_is_no_json_goes_no_further(inner: Noting, places: Places, body: by
     assert not inner.bodies
 
 
+def test_what_is_nested_deep_goes_no_further(inner: Noting, places: Places) -> None:
+    for depth, status in ((30, 200), (33, 400)):
+        body = (
+            b'{"a": ' * (depth // 2) + b"[" * (depth - depth // 2) + b"]" * (depth - depth // 2) + b"}" * (depth // 2)
+        )
+        assert ask(inner, places, "POST", "/gradio_api/run/x", body).status == status
+
+
 @pytest.mark.parametrize("said", [{}, {"content_length": "2100"}, {"content_length": "1"}])
 def test_other_bodies_are_bounded_whatever_they_say(inner: Noting, places: Places, said: dict[str, str]) -> None:
     asked = ask(inner, places, "POST", "/gradio_api/run/x", b" " * 1500, b" " * 600, **said)
@@ -297,7 +305,7 @@ def test_a_drop_is_bounded_in_files(inner: Noting, places: Places, step: int) ->
 
 
 def test_a_file_is_bounded_by_gradio_and_told_in_our_words(inner: Noting, places: Places) -> None:
-    inner.status = 413
+    inner.status, inner.answer = 413, b"File size exceeded maximum allowed size of 20000 bytes."
     asked = ask(inner, places, "POST", "/gradio_api/upload", parts(1), **FORM)
     assert (asked.status, asked.body) == (413, b"a file can have at most 20 KB")
 

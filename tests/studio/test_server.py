@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -253,6 +254,44 @@ def until(is_so: Callable[[], bool], seconds: float = 10.0) -> None:
         time.sleep(0.05)
 
 
+def part(head: bytes) -> bytes:
+    return b"--xx\r\n" + head + b"\r\n\r\na\r\n--xx--\r\n"
+
+
+NAMED = b'content-disposition: form-data; name="files"'
+HOSTILE = [
+    ("upload", part(NAMED)),
+    ("upload?upload_id=a", part(NAMED)),
+    ("upload", part(NAMED + b'; filename="../../../../x"')),
+    ("upload", part(NAMED + b'; filename="' + b"a" * 5000 + b'"')),
+    ("upload", part(NAMED + b'; filename="\xff\x00/.png"')),
+    ("upload", part(b"a: b")),
+    ("upload", b"garbage" * 10_000),
+    ("upload", b""),
+    ("queue/join", b"[" * 1_900_000 + b"]" * 1_900_000),
+    ("call/repaint", b'{"data": [' + b"[" * 900 + b"]" * 902 + b"}"),
+    ("call/repaint", b'{"data": [1e999, "\\ud800"]}'),
+    ("call/repaint", b'{"data": [{"path": "a", "meta": 3}]}'),
+    ("component_server", b'{"data": 1, "component_id": [1], "session_hash": {}, "fn_name": 3}'),
+    ("component_server", b'{"data": 1, "component_id": 1, "session_hash": "a", "fn_name": "__init__"}'),
+    ("run/repaint", b'{"data": [{"url": "data:image/png;base64,AAAA", "meta": {"_type": "gradio.FileData"}}]}'),
+]
+
+
+def test_hostile_requests_take_nothing_down(studio: Studio) -> None:
+    def send(number: int) -> float:
+        path, body = HOSTILE[number % len(HOSTILE)]
+        headers = FORM if path.startswith("upload") else {"content-type": "application/json"}
+        begin = time.monotonic()
+        client.post(f"/gradio_api/{path}", content=body, headers=headers)
+        return time.monotonic() - begin
+
+    with studio.client() as client, ThreadPoolExecutor(12) as pool:
+        assert max(pool.map(send, range(6 * len(HOSTILE)))) < 10
+        assert "event: complete" in called(client, {"path": uploaded(client), "meta": META})
+    assert all(path.is_relative_to(studio.scratch / "uploads") for path in studio.temporary.parent.rglob("x"))
+
+
 def test_nobody_outside_was_asked_anything(studio: Studio, guarded: Studio) -> None:
     assert studio.seen() == ""
     assert guarded.seen() == ""
@@ -267,7 +306,7 @@ def test_it_ends_at_once_with_streams_open_and_leaves_nothing(
     with running.client() as client, socket.create_connection(("127.0.0.1", port)) as slow:
         if which == "guarded":
             client.post("/login", data={"username": "ann", "password": "pass:word"})
-        slow.sendall(b"POST /login HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99\r\n\r\n")
+        slow.sendall(b"POST /gradio_api/upload HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99\r\n\r\n")
         with client.stream("GET", "/gradio_api/heartbeat/a") as beats:
             assert "ALIVE" in next(beats.iter_text())
             begin = time.monotonic()

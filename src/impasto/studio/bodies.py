@@ -20,6 +20,8 @@ from impasto.studio.openings import ADDRESS, API, is_this_computer
 
 LINGER = 10.0
 """Seconds for which a body that was refused may still come, unread."""
+DEPTH = 32
+"""How deep JSON may be nested; what the page sends is not deeper than ten."""
 
 
 class Patience:
@@ -170,9 +172,22 @@ def checked_json(body: bytes, host: str, folders: Iterable[Path]) -> None:
         return data
 
     try:
-        json.loads(body, object_pairs_hook=check)
+        value = json.loads(body, object_pairs_hook=check)
     except (ValueError, RecursionError):
         raise RefusedError(400, "the request is no proper JSON") from None
+    if _is_deep(value):
+        raise RefusedError(400, "the request is nested too deep")
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether lists and objects lie in each other beyond DEPTH: Gradio takes seconds over hundreds."""
+    level = [value]
+    for _ in range(DEPTH):
+        parts = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
+        level = [child for part in parts for child in part]
+        if not level:
+            return False
+    return True
 
 
 def _check_file(data: dict[str, Any], host: str, folders: Iterable[Path]) -> None:

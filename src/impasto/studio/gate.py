@@ -75,6 +75,8 @@ class Gate:
         openings.check_origin(headers, host)
         openings.check_open(scope["method"], path, self._visitors.pages)
         self._check_member(headers, path)
+        if path.rstrip("/") == "/login" and self._visitors.is_member is None:
+            raise RefusedError(404, "nobody needs to log in here")
         if scope["method"] != "POST":
             await self._app(scope, receive, send)
         elif path.rstrip("/") == "/login":
@@ -116,8 +118,10 @@ class Gate:
         upload = Upload(receive, options[b"boundary"], self._limits, self._room)
         send.held = True  # what Gradio says of an upload that was refused is not what the reader gets
         await self._app(scope, upload, send)
-        if (refusal := upload.refusal) is not None or send.status == 413:
-            raise refusal or too_large_a_file(self._limits)
+        if upload.refusal is not None:
+            raise upload.refusal
+        if send.status == 413 and send.says(b"File size"):
+            raise too_large_a_file(self._limits)
         await send.release()
 
 
@@ -143,6 +147,10 @@ class _Answer:
         else:
             self.started = True
             await self._send(message)
+
+    def says(self, beginning: bytes) -> bool:
+        """Whether what is kept back begins so."""
+        return b"".join(message.get("body", b"") for message in self._kept).startswith(beginning)
 
     async def release(self) -> None:
         """Sends what was kept back."""

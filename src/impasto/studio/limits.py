@@ -38,6 +38,8 @@ class Limits:
     """Photos that are repainted at once; each of them uses all processors by itself."""
     waiting: int = 200
     """Calls that wait for their turn; the next one is told to try again."""
+    sessions: int = 256
+    """Open pages whose values are remembered; the oldest is forgotten first. Each may hold a few `body_bytes`."""
     connections: int = 512
     """Connections at once; a page that is open holds up to six."""
     connections_of_one: int = 128

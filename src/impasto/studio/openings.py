@@ -56,7 +56,7 @@ def needs_login(path: str) -> bool:
 def _may_be_read(path: str, pages: Collection[str]) -> bool:
     if path.startswith(f"{API}/"):
         return _is_one(path.removeprefix(f"{API}/"), (*_ASKING, *_READ), _READ_BELOW)
-    return path in pages or _is_one(path, (*_PAGE, "/logout"), _PARTS)
+    return path.rstrip("/") in pages or _is_one(path, (*_PAGE, "/logout"), _PARTS)
 
 
 def _may_be_sent(path: str) -> bool:

@@ -82,6 +82,7 @@ def assemble(studio: Studio, places: Places, options: StudioOptions) -> Gate:
 
     blocks = page.build(studio)
     blocks.queue(default_concurrency_limit=places.limits.stylizing, max_size=places.limits.waiting)
+    blocks.state_session_capacity = places.limits.sessions
     app = gr.mount_gradio_app(
         FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
         blocks,
