@@ -62,9 +62,12 @@ def made(impasto: Command, style: Path, usual: Options, tmp_path_factory: pytest
 
 
 def flat(options: Options) -> list[str]:
-    """`{"--sizes": "64 80"}` → `["--sizes", "64", "80"]` (paths keep their spaces); None leaves an option out."""
-    given = ((name, value) for name, value in options.items() if value is not None)
-    return [part for name, value in given for part in (name, *(value.split() if name == "--sizes" else [value]))]
+    """`{"--sizes": "64 80"}` → `["--sizes", "64", "80"]` (paths keep spaces); "" is a flag, None leaves it out."""
+    words: list[str] = []
+    for name, value in options.items():
+        if value is not None:
+            words += [name, *(value.split() if name == "--sizes" else [value] if value else [])]
+    return words
 
 
 def run(styles: Sequence[object], options: Options, monkeypatch: pytest.MonkeyPatch) -> int:
@@ -156,7 +159,7 @@ def test_ctrl_c_leaves_nothing_half_done(style: Path, usual: Options, tmp_path: 
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 130
-    assert errors.strip() == "impasto: stopped"
+    assert errors.strip() == "impasto: stopped before the first piece was done, so nothing is kept"
     assert list((tmp_path / "o").iterdir()) == []
 
 
@@ -179,6 +182,10 @@ BAD: dict[str, tuple[list[str], Options, str]] = {
     "judge weights without a name": (["{style}"], {"--judge": None}, "--judge"),
     "judge weights missing": (["{style}"], {"--judge-weights": "no.h5"}, "no.h5"),
     "judge weights foreign": (["{style}"], {"--judge": "vgg16"}, "does not fit vgg16"),
+    "resume what": (["{style}"], {"--resume": "", "--out": None}, "--out"),
+    "resume and overwrite": (["{style}"], {"--resume": "", "--overwrite": "", "--out": "{report}"}, "name one"),
+    "resume and temporal": (["{style}"], {"--resume": "", "--temporal": "", "--out": "{report}"}, "--temporal"),
+    "resume another report": (["{style}"], {"--resume": "", "--steps": "4", "--out": "{report}"}, "or steps"),
     "out is a file": (["{style}"], {"--out": "{text}"}, "is a file"),
     "out has a report": (["{style}"], {"--out": "{report}"}, "--overwrite"),
     "reuse missing": (["{style}"], {"--reuse": "no.json"}, "no.json"),
