@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
+from rich.console import Console
 
 from impasto import cli
+from impasto.cli.evaluation_tables import tables
 from impasto.config import NetworkConfig
 from impasto.core.transformer import TransformerNet
+from impasto.evaluation.report import read_report
 from impasto.files import style_file
 from impasto.training.result import make_style
 from support import Command
@@ -104,6 +109,18 @@ def test_the_report_has_all_numbers(made: Made) -> None:
     assert found["baseline"]["photo"]["ssim"] == pytest.approx(1)
     assert found["baseline"]["photo"]["content"] == 0
     assert list(found["baseline"]["optimized"]) == ["1", "3"]
+
+
+def test_numbers_are_whole_on_80_columns_whatever_a_style_is_called(made: Made) -> None:
+    report = read_report(made[0] / "report.json")
+    (result,) = report.results
+    named = replace(result, styles=(replace(result.styles[0], name="a_name_of_thirty_characters_xx"),))
+    console = Console(width=80, file=io.StringIO())
+    with console.capture() as shown:
+        console.print(*tables(replace(report, results=(named,))))
+    assert shown.get().count("…") == 1
+    (row,) = [line for line in shown.get().splitlines() if "a_name_of" in line]
+    assert f"{named.styles[0].total_variation:.4f}" in row
 
 
 def test_an_earlier_optimization_is_used_again(
