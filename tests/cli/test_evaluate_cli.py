@@ -204,6 +204,7 @@ BAD: dict[str, tuple[list[str], Options, str]] = {
     "resume and temporal": (["{style}"], {"--resume": "", "--temporal": "", "--out": "{report}"}, "--temporal"),
     "resume another report": (["{style}"], {"--resume": "", "--steps": "4", "--out": "{report}"}, "or steps"),
     "out is a file": (["{style}"], {"--out": "{text}"}, "is a file"),
+    "out has a file in the way": (["{style}"], {"--out": "{blocked}"}, "is a file"),
     "out has a report": (["{style}"], {"--out": "{report}"}, "--overwrite"),
     "reuse missing": (["{style}"], {"--reuse": "no.json"}, "no.json"),
     "reuse no report": (["{style}"], {"--reuse": "{text}"}, "no report"),
@@ -223,11 +224,14 @@ def test_bad_input_gets_one_clear_line(
 ) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.txt").write_text("neither image nor report")
+    (tmp_path / "blocked").mkdir()
+    (tmp_path / "blocked" / "pieces").touch()
     names = {
         "style": style,
         "painting": painting,
         "text": tmp_path / "notes.txt",
         "empty": tmp_path / "empty",
+        "blocked": tmp_path / "blocked",
         "report": made[0],
     }
     styles, changes, words = BAD[case]

@@ -34,6 +34,8 @@ class ReportFolder:
         """
         if path.exists() and not path.is_dir():
             raise ImpastoError(f"--out {path} is a file; name a folder")
+        if (path / PIECES).exists() and not (path / PIECES).is_dir():  # known now, not after the first hour
+            raise ImpastoError(f"{path / PIECES} is a file, where what is done has to be kept; name another --out")
         folder = cls(path)
         if not (overwrite or resume):
             folder._check_empty()
