@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -84,22 +85,33 @@ def pictures(out: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in out.glob("*.jpg")}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("number", "replacing"), [(signal.SIGINT, False), (signal.SIGTERM, True)])
 def test_stopped_it_says_how_to_go_on_and_comes_to_the_same_report(
-    number: int, command: list[str], uninterrupted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    number: int,
+    replacing: bool,
+    command: list[str],
+    uninterrupted: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """Where it is `replacing` another report, that one stays until the new one is there."""
     out = tmp_path / "ä report"
-    stopped = ended_by(number, command, out)
+    if replacing:
+        shutil.copytree(uninterrupted, out)
+        (out / "report.json").write_text("the one before")
+    before = {path.name for path in out.glob("*")}
+    stopped = ended_by(number, [*command, "--overwrite"] if replacing else command, out)
     assert stopped.returncode == 130
     made = len(pieces(out))
     assert 0 < made < PIECES
     (line,) = stopped.stderr.strip().splitlines()
     told, _, again = line.partition("; go on with: ")
     assert told == f"impasto: stopped; {made} of {PIECES} pieces are kept in {out / 'pieces'}"
-    assert [path.name for path in out.iterdir()] == ["pieces"]
+    assert {path.name for path in out.iterdir()} == {*before, "pieces"}
 
     words = shlex.split(again)
     assert words[:3] == ["impasto", "evaluate", "--resume"]
+    assert "--overwrite" not in words
     assert run(words[1:]) == 0
     assert f"going on: {made} of {PIECES} pieces are done already" in capsys.readouterr().out
     assert numbers(out) == numbers(uninterrupted)
