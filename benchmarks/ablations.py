@@ -93,6 +93,7 @@ def main() -> None:
         options,
         out=earlier.parent,
         reuse=earlier if earlier.exists() else None,
+        resume=True,
         overwrite=True,
         announce=print,
     )

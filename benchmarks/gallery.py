@@ -32,6 +32,7 @@ def judged(painting: Path, arguments: argparse.Namespace) -> Report:
         options,
         out=folder,
         reuse=earlier if earlier.exists() else None,
+        resume=True,
         overwrite=True,
     )
 

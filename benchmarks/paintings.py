@@ -51,7 +51,14 @@ def judged(style: Path, painting: Path, arguments: argparse.Namespace) -> Report
     earlier = folder / "report.json"
     reuse = earlier if earlier.exists() else None
     return workflows.evaluate(
-        style, painting, images.find([arguments.photos])[:HELD_OUT], options, out=folder, reuse=reuse, overwrite=True
+        style,
+        painting,
+        images.find([arguments.photos])[:HELD_OUT],
+        options,
+        out=folder,
+        reuse=reuse,
+        resume=True,
+        overwrite=True,
     )
 
 

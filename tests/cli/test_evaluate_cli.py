@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
+from rich.console import Console
 
 from impasto import cli
+from impasto.cli.evaluation_tables import tables
 from impasto.config import NetworkConfig
 from impasto.core.transformer import TransformerNet
+from impasto.evaluation.report import read_report
 from impasto.files import style_file
 from impasto.training.result import make_style
 from support import Command
@@ -62,9 +67,12 @@ def made(impasto: Command, style: Path, usual: Options, tmp_path_factory: pytest
 
 
 def flat(options: Options) -> list[str]:
-    """`{"--sizes": "64 80"}` → `["--sizes", "64", "80"]` (paths keep their spaces); None leaves an option out."""
-    given = ((name, value) for name, value in options.items() if value is not None)
-    return [part for name, value in given for part in (name, *(value.split() if name == "--sizes" else [value]))]
+    """`{"--sizes": "64 80"}` → `["--sizes", "64", "80"]` (paths keep spaces); "" is a flag, None leaves it out."""
+    words: list[str] = []
+    for name, value in options.items():
+        if value is not None:
+            words += [name, *(value.split() if name == "--sizes" else [value] if value else [])]
+    return words
 
 
 def run(styles: Sequence[object], options: Options, monkeypatch: pytest.MonkeyPatch) -> int:
@@ -101,6 +109,18 @@ def test_the_report_has_all_numbers(made: Made) -> None:
     assert found["baseline"]["photo"]["ssim"] == pytest.approx(1)
     assert found["baseline"]["photo"]["content"] == 0
     assert list(found["baseline"]["optimized"]) == ["1", "3"]
+
+
+def test_numbers_are_whole_on_80_columns_whatever_a_style_is_called(made: Made) -> None:
+    report = read_report(made[0] / "report.json")
+    (result,) = report.results
+    named = replace(result, styles=(replace(result.styles[0], name="a_name_of_thirty_characters_xx"),))
+    console = Console(width=80, file=io.StringIO())
+    with console.capture() as shown:
+        console.print(*tables(replace(report, results=(named,))))
+    assert shown.get().count("…") == 1
+    (row,) = [line for line in shown.get().splitlines() if "a_name_of" in line]
+    assert f"{named.styles[0].total_variation:.4f}" in row
 
 
 def test_an_earlier_optimization_is_used_again(
@@ -156,7 +176,7 @@ def test_ctrl_c_leaves_nothing_half_done(style: Path, usual: Options, tmp_path: 
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 130
-    assert errors.strip() == "impasto: stopped"
+    assert errors.strip() == "impasto: stopped before the first piece was done, so nothing is kept"
     assert list((tmp_path / "o").iterdir()) == []
 
 
@@ -179,7 +199,12 @@ BAD: dict[str, tuple[list[str], Options, str]] = {
     "judge weights without a name": (["{style}"], {"--judge": None}, "--judge"),
     "judge weights missing": (["{style}"], {"--judge-weights": "no.h5"}, "no.h5"),
     "judge weights foreign": (["{style}"], {"--judge": "vgg16"}, "does not fit vgg16"),
+    "resume what": (["{style}"], {"--resume": "", "--out": None}, "--out"),
+    "resume and overwrite": (["{style}"], {"--resume": "", "--overwrite": "", "--out": "{report}"}, "name one"),
+    "resume and temporal": (["{style}"], {"--resume": "", "--temporal": "", "--out": "{report}"}, "--temporal"),
+    "resume another report": (["{style}"], {"--resume": "", "--steps": "4", "--out": "{report}"}, "or steps"),
     "out is a file": (["{style}"], {"--out": "{text}"}, "is a file"),
+    "out has a file in the way": (["{style}"], {"--out": "{blocked}"}, "is a file"),
     "out has a report": (["{style}"], {"--out": "{report}"}, "--overwrite"),
     "reuse missing": (["{style}"], {"--reuse": "no.json"}, "no.json"),
     "reuse no report": (["{style}"], {"--reuse": "{text}"}, "no report"),
@@ -199,11 +224,14 @@ def test_bad_input_gets_one_clear_line(
 ) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.txt").write_text("neither image nor report")
+    (tmp_path / "blocked").mkdir()
+    (tmp_path / "blocked" / "pieces").touch()
     names = {
         "style": style,
         "painting": painting,
         "text": tmp_path / "notes.txt",
         "empty": tmp_path / "empty",
+        "blocked": tmp_path / "blocked",
         "report": made[0],
     }
     styles, changes, words = BAD[case]

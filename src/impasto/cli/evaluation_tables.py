@@ -39,10 +39,10 @@ def steadiness_table(found: Sequence[Steadiness]) -> Table:
 
 
 def _table(report: Report, result: SizeResult) -> Table:
-    size = result.baseline.size
-    title = f"{len(report.photos)} photos at {size}×{size}, judged by {report.judge}"
+    size, photos = result.baseline.size, len(report.photos)
+    title = f"{photos} photo{'' if photos == 1 else 's'} at {size}×{size}, judged by {report.judge}"
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, collapse_padding=True)
-    table.add_column("", no_wrap=True, overflow="ellipsis", min_width=14)
+    table.add_column("", overflow="ellipsis", min_width=8)
     for column in COLUMNS:
         table.add_column(column, justify="right", no_wrap=True)
     for row in result.styles:

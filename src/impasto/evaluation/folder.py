@@ -1,19 +1,22 @@
-"""A report's folder: report.json, report.html and the pictures."""
+"""A report's folder: report.json, report.html and the pictures; before they are there, the pieces of the work."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from impasto.errors import ImpastoError
+from impasto.evaluation.kept import SUFFIX, KeptPieces
 from impasto.evaluation.names import is_picture, picture_name, steps_picture
 from impasto.evaluation.page import html
 from impasto.evaluation.report import Report
-from impasto.files import atomic, images
+from impasto.files import atomic, images, lock
 from impasto.files.images.resizing import Pixels
 
 JSON, HTML = "report.json", "report.html"
+PIECES = "pieces"
 
 
 @dataclass(frozen=True)
@@ -23,14 +26,53 @@ class ReportFolder:
     path: Path
 
     @classmethod
-    def new(cls, path: Path, overwrite: bool) -> ReportFolder:
-        """A folder that can be written to. Raises ImpastoError where it cannot, or holds a report to be kept."""
+    def new(cls, path: Path, overwrite: bool, resume: bool = False) -> ReportFolder:
+        """A folder that can be written to.
+
+        Raises:
+            ImpastoError: it cannot, or what it holds must be kept: a report, or pieces of one.
+        """
         if path.exists() and not path.is_dir():
             raise ImpastoError(f"--out {path} is a file; name a folder")
-        if (path / JSON).exists() and not overwrite:
-            raise ImpastoError(f"will not overwrite the report in {path}; name another --out, or add --overwrite")
+        if (path / PIECES).exists() and not (path / PIECES).is_dir():  # known now, not after the first hour
+            raise ImpastoError(f"{path / PIECES} is a file, where what is done has to be kept; name another --out")
+        folder = cls(path)
+        if not (overwrite or resume):
+            folder._check_empty()
         atomic.check_writable(path / JSON)
-        return cls(path)
+        return folder
+
+    def _check_empty(self) -> None:
+        if self.unfinished:
+            pieces = self.path / PIECES
+            raise ImpastoError(f"{pieces} holds what a stopped run has done; add --resume to go on, or --overwrite")
+        if self.finished:
+            raise ImpastoError(f"will not overwrite the report in {self.path}; name another --out, or add --overwrite")
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a stopped run has left something to go on with."""
+        return any((self.path / PIECES).glob(f"*{SUFFIX}"))
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is a report, and nobody was about to replace it."""
+        return (self.path / JSON).exists() and not self.unfinished
+
+    @property
+    def pieces(self) -> KeptPieces:
+        """What is finished of the report that is being made."""
+        return KeptPieces(self.path / PIECES)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keeps other evaluations out of the folder. Raises ImpastoError when one is in it already."""
+
+        def refuse() -> None:
+            raise ImpastoError(f"another evaluation is running in {self.path}; wait for it, or name another --out")
+
+        with lock.alone(self.path / JSON, refuse):
+            yield
 
     def write(self, report: Report, pictures: Mapping[str, Pixels], earlier: Path | None = None) -> None:
         """Writes all files, report.json last; pictures of the optimization come from the folder `earlier`, if any."""

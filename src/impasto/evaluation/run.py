@@ -1,4 +1,4 @@
-"""One evaluation: the photos optimized once, then repainted by every style, all of it judged alike."""
+"""One evaluation: each photo optimized once and repainted by every style, all of it judged alike."""
 
 from __future__ import annotations
 
@@ -6,22 +6,26 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from impasto.core.losses import total_variation
-from impasto.evaluation.metrics import checkerboard, ssim
+from impasto.evaluation.cases import Case, Sample
+from impasto.evaluation.kept import KeptPieces, Piece, key_of
+from impasto.evaluation.meter import Meter, OnProgress
+from impasto.evaluation.metrics import checkerboard
 from impasto.evaluation.names import PAINTING, SHOWN, picture_name, steps_picture, style_picture
-from impasto.evaluation.objective import Judge, Objective
+from impasto.evaluation.objective import Judge
 from impasto.evaluation.optimization import Optimization, Step
 from impasto.evaluation.options import EvaluateOptions
 from impasto.evaluation.pictures import Photos, Source, to_pixels
 from impasto.evaluation.report import STYLE_WEIGHTS, Baseline, Report, Row, SizeResult, Subject
 from impasto.files.images.resizing import Pixels
+from impasto.version import __version__
 
+ALGORITHM = 1
+"""To be raised with every change of the numbers that a photo gets: pieces that were kept before are computed anew."""
 SNAPSHOTS = (1, 10, 25, 50, 100, 200, 300)
 """The steps of the optimization that get a row of their own."""
 PAINTING_SIDE = 512
@@ -37,56 +41,10 @@ class Candidate:
     name: str
     paint: Callable[[Tensor], Tensor]
     """From a photo (1, 3, H, W) in [0, 1] to its stylized image, likewise."""
+    sha256: str
+    """Of all that decides how it paints."""
     painting_sha256: str = ""
     """Of the painting that it was trained on; empty where nobody knows."""
-
-
-class Progress(NamedTuple):
-    """How far an evaluation is."""
-
-    done: float
-    """0 to 1, by work and not by count: a large size takes most of it."""
-    what: str
-    elapsed: float
-    remaining: float | None
-    """Seconds, by the pace so far; None where nothing tells yet."""
-
-
-OnProgress = Callable[[Progress], None]
-
-
-class Sample(NamedTuple):
-    """One image, measured."""
-
-    content: float
-    style: float
-    ssim: float
-    total_variation: float
-    checkerboard: float
-    seconds: float
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """A photo at one size, and what images of it are judged by."""
-
-    number: int
-    size: int
-    photo: Tensor  # (1, 3, size, size) in [0, 1]
-    objective: Objective
-
-    @torch.no_grad()
-    def sample(self, image: Tensor, seconds: float) -> Sample:
-        """The measures of `image`, (1, 3, size, size) in [0, 1]."""
-        parts = self.objective(image)
-        return Sample(
-            float(parts.content),
-            float(parts.style),
-            ssim(image, self.photo),
-            float(total_variation(image)),
-            checkerboard(image),
-            seconds,
-        )
 
 
 @dataclass
@@ -98,9 +56,12 @@ class Evaluation:
     photos: Photos
     judge: Judge
     options: EvaluateOptions
+    kept: KeptPieces = field(default_factory=KeptPieces)
     pictures: dict[str, Pixels] = field(default_factory=dict)
     """Filled by :meth:`run`, by file name."""
     _earlier: dict[int, Baseline] = field(default_factory=dict)
+    _warm: set[tuple[str, int]] = field(default_factory=set)
+    """The styles that have painted in this process, by SHA-256 and size."""
 
     @property
     def subject(self) -> Subject:
@@ -111,6 +72,15 @@ class Evaluation:
         """Takes the optimization of an earlier report, read from `where`. Raises ImpastoError where it does not fit."""
         self._earlier.update(report.baselines(self.subject, self.options.sizes, where))
 
+    def made(self, report: Report) -> bool:
+        """Whether `report` is about the same things, as far as it tells: of styles it has the names alone."""
+        names, sizes = [candidate.name for candidate in self.candidates], [*self.options.sizes]
+        return (
+            report.subject == self.subject
+            and [result.baseline.size for result in report.results] == sizes
+            and all([row.name for row in result.styles] == names for result in report.results)
+        )
+
     def remarks(self) -> Iterator[str]:
         """What a user should know before waiting."""
         for candidate in self.candidates:
@@ -120,91 +90,143 @@ class Evaluation:
             if small := self.photos.smaller_than(size):
                 yield f"{small} of {len(self.photos.chosen)} photos are smaller than {size} pixels and are enlarged"
 
+    @property
+    def costs(self) -> dict[str, int]:
+        """Of the pieces that this is made of, by key: objectives of one pixel, since time grows with the area."""
+        found: dict[str, int] = {}
+        for size in self.options.sizes:
+            weights = () if size in self._earlier else STYLE_WEIGHTS
+            for photo in range(len(self.photos.chosen)):
+                found |= {self._optimized_key(size, photo, w): size**2 * (self.options.steps + 1) for w in weights}
+                found |= {self._painted_key(size, photo, candidate): size**2 for candidate in self.candidates}
+        return found
+
     def run(self, reason: str, on_progress: OnProgress | None = None) -> Report:
-        """The report; `reason` says why this judge. `on_progress` hears of each step, and may raise to end it."""
-        self._meter = _Meter(self._work(), on_progress)
+        """The report; `reason` says why this judge. `on_progress` hears of each step, and may raise to end it.
+
+        What :attr:`kept` holds is not computed again, and every piece is put there as soon as it is finished.
+        """
+        self._costs = self.costs
+        kept = sum(cost for key, cost in self._costs.items() if key in self.kept)
+        self._meter = Meter(sum(self._costs.values()), kept, on_progress)
         self.pictures[PAINTING] = to_pixels(self.painting.short_side(PAINTING_SIDE))
         results = tuple(self._at_size(size) for size in self.options.sizes)
         names = tuple(photo.name for photo in self.photos.chosen)
         broken = dict(self.photos.broken)
         return Report(self.subject, self.painting.name, names, self.judge.name, reason, results, broken)
 
-    def _work(self) -> int:
-        """In objectives of one pixel: what is waited for grows with the area."""
-        optimizing = len(STYLE_WEIGHTS) * (self.options.steps + 1)
-        painting = len(self.candidates)
-        each = {size: painting + (0 if size in self._earlier else optimizing) for size in self.options.sizes}
-        return sum(size**2 * images for size, images in each.items()) * len(self.photos.chosen)
-
     def _at_size(self, size: int) -> SizeResult:
         painting = self.painting.short_side(size).to(self.judge.device)
         grams = self.judge.grams(painting)
-        baseline = self._earlier.get(size) or self._baseline(size, grams)
-        rows = tuple(self._style(number, size, grams) for number in range(len(self.candidates)))
-        return SizeResult(baseline, checkerboard(painting), rows)
-
-    def _cases(self, size: int, grams: list[Tensor]) -> Iterator[Case]:
-        """One at a time: the features of all would not fit into the memory at large sizes."""
+        optimized: list[list[Piece]] = []
+        painted: list[list[Piece]] = []
+        # One case at a time: the features of all would not fit into the memory at large sizes.
         for number, source in enumerate(self.photos.chosen):
-            photo = source.square(size).to(self.judge.device)
-            self._picture(size, number, "photo", photo)
-            yield Case(number, size, photo, Objective(self.judge, photo, grams))
+            case = Case(number, size, source, self.judge, grams)
+            self._show(case, "photo", to_pixels(case.photo))
+            if size not in self._earlier:
+                optimized.append([self._optimized(case, weight) for weight in STYLE_WEIGHTS])
+            painted.append([self._painted(case, style) for style in range(len(self.candidates))])
+        rows = tuple(
+            _mean(candidate.name, [piece.samples[0] for piece in pieces])
+            for candidate, pieces in zip(self.candidates, zip(*painted, strict=True), strict=True)
+        )
+        return SizeResult(self._earlier.get(size) or _baseline(size, optimized), checkerboard(painting), rows)
 
-    def _baseline(self, size: int, grams: list[Tensor]) -> Baseline:
-        curves: list[list[tuple[float, ...]]] = [[] for _ in STYLE_WEIGHTS]
-        samples: list[dict[int, Sample]] = []
-        for case in self._cases(size, grams):
-            for weight, found in zip(STYLE_WEIGHTS, curves, strict=True):
-                optimization = self._optimized(case, weight)
-                found.append(tuple(optimization.curve))
-                if weight == STYLE_WEIGHTS[0]:
-                    samples.append(self._samples(case, optimization))
-        rows = {}
-        for step in samples[0]:
-            row = _mean("photo" if step == 0 else _steps(step), [found[step] for found in samples])
-            objectives = tuple(float(np.mean([curve[step] for curve in found])) for found in curves)
-            rows[step] = replace(row, objectives=objectives)
-        return Baseline(size, tuple(map(tuple, curves)), rows.pop(0), rows)
+    def _optimized(self, case: Case, weight: float) -> Piece:
+        place = f"{self._place(case)}, λ {weight:g}"
+        key = self._optimized_key(case.size, case.number, weight)
+        piece = self._piece(key, place, lambda: self._optimize(case, weight, place))
+        for what, pixels in piece.pictures.items():
+            self._show(case, what, pixels)
+        return piece
 
-    def _optimized(self, case: Case, weight: float) -> Optimization:
-        kept = (0, *(step for step in SNAPSHOTS if step < self.options.steps), self.options.steps)
+    def _painted(self, case: Case, style: int) -> Piece:
+        candidate = self.candidates[style]
+        key = self._painted_key(case.size, case.number, candidate)
+        piece = self._piece(key, f"{candidate.name}: {self._place(case)}", lambda: self._paint(case, candidate))
+        for pixels in piece.pictures.values():
+            self._show(case, style_picture(style), pixels)
+        return piece
+
+    def _piece(self, key: str, what: str, make: Callable[[], Piece]) -> Piece:
+        """The piece of that key, made unless it is kept."""
+        if key not in self.kept:
+            end = self._meter.done + self._costs[key]
+            self.kept.add(key, make())
+            # Only now, since whoever listens may raise; an optimization that found no way on has steps left.
+            self._meter.add(end - self._meter.done, what)
+        return self.kept[key]
+
+    def _optimize(self, case: Case, weight: float, place: str) -> Piece:
+        last = self.options.steps
+        kept = (0, *(step for step in SNAPSHOTS if step < last), last)
         optimization = Optimization(case.objective, weight, case.photo, kept)
 
         def on_step(step: Step) -> None:
-            self._meter.add(case.size**2, f"{self._place(case)}, λ {weight:g}, {step.what}")
+            if step.number < last:
+                self._meter.add(case.size**2, f"{place}, {step.what}")
 
-        optimization.run(self.options.steps, on_step)
-        return optimization
+        optimization.run(last, on_step)
+        curve = tuple(optimization.curve)
+        if weight != STYLE_WEIGHTS[0]:
+            return Piece({}, curve)
+        taken = optimization.snapshots
+        shown = [step for step in taken if step in SHOWN or step == last] if case.number < PICTURED else []
+        samples = {step: case.sample(snapshot.image, snapshot.seconds) for step, snapshot in taken.items()}
+        return Piece(samples, curve, {steps_picture(step): to_pixels(taken[step].image) for step in shown})
 
-    def _samples(self, case: Case, optimization: Optimization) -> dict[int, Sample]:
-        for step, snapshot in optimization.snapshots.items():
-            if step in SHOWN or step == self.options.steps:
-                self._picture(case.size, case.number, steps_picture(step), snapshot.image)
-        return {step: case.sample(taken.image, taken.seconds) for step, taken in optimization.snapshots.items()}
+    def _paint(self, case: Case, candidate: Candidate) -> Piece:
+        # OpenVINO's first pass at a size is slower and differs in its last bits, wherever an evaluation goes on.
+        if (candidate.sha256, case.size) not in self._warm:
+            candidate.paint(case.photo)
+            self._warm.add((candidate.sha256, case.size))
+        started = time.perf_counter()
+        image = candidate.paint(case.photo)
+        sample = case.sample(image, time.perf_counter() - started)
+        return Piece({0: sample}, pictures={"style": to_pixels(image)} if case.number < PICTURED else {})
 
-    def _style(self, number: int, size: int, grams: list[Tensor]) -> Row:
-        candidate = self.candidates[number]
-        samples = []
-        for case in self._cases(size, grams):
-            started = time.perf_counter()
-            image = candidate.paint(case.photo)
-            samples.append(case.sample(image, time.perf_counter() - started))
-            self._picture(size, case.number, style_picture(number), image)
-            self._meter.add(size**2, f"{candidate.name}: {self._place(case)}")
-        return _mean(candidate.name, samples)
+    def _optimized_key(self, size: int, photo: int, weight: float) -> str:
+        measured = (SNAPSHOTS, SHOWN) if weight == STYLE_WEIGHTS[0] else ()
+        return self._key(size, photo, steps=self.options.steps, style_weight=weight, measured=measured)
+
+    def _painted_key(self, size: int, photo: int, candidate: Candidate) -> str:
+        return self._key(size, photo, style=candidate.sha256)
+
+    def _key(self, size: int, photo: int, **depends: object) -> str:
+        return key_of(
+            algorithm=(ALGORITHM, __version__, torch.__version__, self.judge.device.type),
+            painting=self.painting.sha256,
+            photo=self.photos.chosen[photo].sha256,
+            judge=(self.judge.sha256, self.judge.enlargement),
+            size=size,
+            pictured=photo < PICTURED,
+            **depends,
+        )
 
     def _place(self, case: Case) -> str:
         return f"photo {case.number + 1} of {len(self.photos.chosen)} at {case.size} pixels"
 
-    def _picture(self, size: int, number: int, what: str, image: Tensor) -> None:
-        if number < PICTURED:
-            self.pictures[picture_name(size, number, what)] = to_pixels(image)
+    def _show(self, case: Case, what: str, pixels: Pixels) -> None:
+        if case.number < PICTURED:
+            self.pictures[picture_name(case.size, case.number, what)] = pixels
 
 
 def labels(styles: Sequence[str]) -> list[str]:
     """Short names of styles: those of the files, or all that was given where two would be called alike."""
     stems = [Path(style).stem for style in styles]
     return stems if len(set(stems)) == len(stems) else list(styles)
+
+
+def _baseline(size: int, optimized: Sequence[Sequence[Piece]]) -> Baseline:
+    """From the pieces of each photo, one for each style weight."""
+    curves = tuple(tuple(piece.curve for piece in pieces) for pieces in zip(*optimized, strict=True))
+    rows = {}
+    for step in optimized[0][0].samples:
+        row = _mean("photo" if step == 0 else _steps(step), [first.samples[step] for first, *_ in optimized])
+        objectives = tuple(float(np.mean([curve[step] for curve in found])) for found in curves)
+        rows[step] = replace(row, objectives=objectives)
+    return Baseline(size, curves, rows.pop(0), rows)
 
 
 def _steps(step: int) -> str:
@@ -217,26 +239,3 @@ def _mean(name: str, samples: Sequence[Sample]) -> Row:
     # One pause of the machine would spoil a mean of times.
     mean = mean._replace(seconds=float(np.median([sample.seconds for sample in samples])))
     return Row(name, objectives=objectives, **mean._asdict())
-
-
-class _Meter:
-    """Adds up what is done and tells whoever listens."""
-
-    def __init__(self, total: int, listener: OnProgress | None) -> None:
-        self._total = total
-        self._listener = listener
-        self._done = 0
-        self._started = time.monotonic()
-        self._first: tuple[float, int] | None = None
-
-    def add(self, work: int, what: str) -> None:
-        self._done += work
-        now = time.monotonic()
-        # The first piece is no measure: everything is loaded and warms up in it.
-        if self._first is None:
-            self._first = now, self._done
-        since, before = self._first
-        paced = self._done - before
-        remaining = (now - since) / paced * (self._total - self._done) if paced else None
-        if self._listener is not None:
-            self._listener(Progress(self._done / self._total, what, now - self._started, remaining))

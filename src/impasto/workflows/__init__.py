@@ -19,7 +19,7 @@ from impasto.workflows.common import STYLE_SUFFIX
 from impasto.workflows.contact_sheet import SAMPLE_PHOTOS, contact_sheet, sample_photos
 from impasto.workflows.demonstration import DEMO_PAINTING, DEMO_STYLES, demo, train_demo
 from impasto.workflows.diagnosis import PLAIN, bench, machine, verdicts
-from impasto.workflows.evaluations import Optimized, evaluate, optimize, steadiness
+from impasto.workflows.evaluations import EvaluationStopped, Optimized, evaluate, optimize
 from impasto.workflows.exporting import ExportOptions, export
 from impasto.workflows.repainting import (
     Progress,
@@ -30,6 +30,7 @@ from impasto.workflows.repainting import (
     stylize_photos,
     targets_in,
 )
+from impasto.workflows.temporal import steadiness
 from impasto.workflows.trainings import resume, train, usual_recipe
 from impasto.workflows.videos import (
     DEFAULT_VIDEO_STYLE,
@@ -53,6 +54,7 @@ __all__ = [
     "Cluster",
     "Engine",
     "EvaluateOptions",
+    "EvaluationStopped",
     "ExportOptions",
     "OptimizeOptions",
     "Optimized",

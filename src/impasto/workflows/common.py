@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 from collections.abc import Sequence
 from typing import Any
 
 from impasto.errors import ImpastoError
+from impasto.files.style_file import Style
 
 AnyPath = str | os.PathLike[str]
 
@@ -30,3 +32,11 @@ def require_training_packages(what: str = "training") -> None:
 
 def ignore(_: Any) -> None:
     pass
+
+
+def weights_sha256(style: Style) -> str:
+    """Of all that a style's network has learned, its rows included."""
+    digest = hashlib.sha256()
+    for name in sorted(style.tensors):
+        digest.update(style.tensors[name].tobytes())
+    return digest.hexdigest()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-import json
+import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,16 +17,24 @@ from impasto.files.stop_request import StopRequest
 from impasto.stylizing.arrange import resized, resized_size
 from impasto.stylizing.stylizer import Stylizer, free_memory
 from impasto.workflows.bundled import load
-from impasto.workflows.common import AnyPath, ignore, require_training_packages, several
+from impasto.workflows.common import AnyPath, ignore, require_training_packages, several, weights_sha256
 from impasto.workflows.repainting import check_target
 
 if TYPE_CHECKING:
+    from impasto.evaluation.folder import ReportFolder
+    from impasto.evaluation.meter import Progress as EvaluationProgress
     from impasto.evaluation.objective import Judge
     from impasto.evaluation.optimization import Step as OptimizationStep
     from impasto.evaluation.report import Report as EvaluationReport
-    from impasto.evaluation.run import Progress as EvaluationProgress
-    from impasto.evaluation.steadiness import Steadiness
+    from impasto.evaluation.run import Evaluation
     from impasto.files.download import Report
+
+
+class EvaluationStopped(KeyboardInterrupt):
+    """The user stopped an evaluation. The text says what is kept of it."""
+
+    kept = False
+    """Whether there is anything to go on with."""
 
 
 def evaluate(
@@ -37,6 +45,7 @@ def evaluate(
     *,
     out: AnyPath | None = None,
     reuse: AnyPath | None = None,
+    resume: bool = False,
     overwrite: bool = False,
     device: Device = "auto",
     on_progress: Callable[[EvaluationProgress], None] | None = None,
@@ -48,23 +57,59 @@ def evaluate(
     Args:
         styles: one or several bundled styles' names or style files.
         photos: folders of photos, or photo files.
-        out: folder for report.html, report.json and pictures; None writes nothing.
+        out: folder for report.html, report.json and pictures, and until then for what is finished; None writes nothing.
         reuse: a report.json whose optimization is taken instead of computing it again.
+        resume: whether to go on with what a stopped run has left in `out`, as far as nothing has changed; a finished
+            report of the same comes back as it is, unless it may be replaced.
         overwrite: whether a report in `out` may be replaced.
         on_progress: gets the progress after every step.
         on_download: gets the state of the download of the judge's weights, where one is needed.
         announce: gets sentences for the user.
     Raises:
         ImpastoError: bad input of any kind.
+        EvaluationStopped: Ctrl-C or SIGTERM, a KeyboardInterrupt.
     """
     require_training_packages("evaluating")
-    from impasto.evaluation import judging, pictures, run
     from impasto.evaluation.folder import ReportFolder
+    from impasto.evaluation.kept import KeptPieces
     from impasto.evaluation.report import read_report
 
     options, announce = options or EvaluateOptions(), announce or ignore
-    folder = None if out is None else ReportFolder.new(Path(out), overwrite)
+    folder = None if out is None else ReportFolder.new(Path(out), overwrite, resume)
     earlier = None if reuse is None else read_report(Path(reuse))
+    with nullcontext() if folder is None else folder.alone():
+        evaluation, reason = _evaluation(styles, painting, photos, options, device, on_download, announce)
+        if folder is not None and folder.finished and resume and not overwrite:
+            return _finished(folder, evaluation, announce)
+        evaluation.kept = KeptPieces() if folder is None else folder.pieces
+        if earlier is not None:
+            evaluation.take(earlier, str(reuse))
+        for text in evaluation.remarks():
+            announce(text)
+        _begin(evaluation, resume, announce)
+        with StopRequest() as stop:
+            try:
+                report = evaluation.run(reason, _obeying(stop, on_progress))
+            except KeyboardInterrupt as error:
+                raise _stopped(evaluation) from error
+            if folder is not None:
+                folder.write(report, evaluation.pictures, None if reuse is None else Path(reuse).parent)
+                evaluation.kept.remove()
+    return report
+
+
+def _evaluation(
+    styles: AnyPath | Sequence[AnyPath],
+    painting: AnyPath,
+    photos: AnyPath | Sequence[AnyPath],
+    options: EvaluateOptions,
+    device: Device,
+    on_download: Report | None,
+    announce: Callable[[str], None],
+) -> tuple[Evaluation, str]:
+    """All that is asked for, loaded, and why this judge."""
+    from impasto.evaluation import judging, pictures, run
+
     loaded = [load(style, device=device) for style in several(styles)]
     source = pictures.Source.of(Path(painting))
     chosen = pictures.choose_photos([Path(photo) for photo in several(photos)], options.count, announce)
@@ -74,64 +119,56 @@ def evaluate(
     judge = _judge(choice.name, options.judge_weights, device, on_download, announce)
     _require_memory(judge, max(options.sizes), max(options.sizes), "--sizes")
     names = run.labels([str(style) for style in several(styles)])
-    trained_on = [_painting_sha256(stylizer) for stylizer in loaded]
-    candidates = [run.Candidate(*parts) for parts in zip(names, loaded, trained_on, strict=True)]
-    evaluation = run.Evaluation(candidates, source, chosen, judge, options)
-    if earlier is not None:
-        evaluation.take(earlier, str(reuse))
-    for text in evaluation.remarks():
-        announce(text)
-    with StopRequest() as stop:
-        report = evaluation.run(choice.reason, _obeying(stop, on_progress))
-    if folder is not None:
-        folder.write(report, evaluation.pictures, None if reuse is None else Path(reuse).parent)
+    candidates = [
+        run.Candidate(name, stylizer, _look_sha256(stylizer), _painting_sha256(stylizer))
+        for name, stylizer in zip(names, loaded, strict=True)
+    ]
+    return run.Evaluation(candidates, source, chosen, judge, options), choice.reason
+
+
+def _begin(evaluation: Evaluation, resume: bool, announce: Callable[[str], None]) -> None:
+    """Reads what a stopped run has kept, or deletes it."""
+    kept = evaluation.kept
+    if not resume:
+        kept.remove()
+        return
+    kept.read(evaluation.costs, announce)
+    if kept:
+        announce(f"going on: {len(kept)} of {len(evaluation.costs)} pieces are done already")
+    elif kept.folder is not None and kept.folder.exists():
+        announce(f"nothing in {kept.folder} is of this evaluation: all of it is computed")
+
+
+def _finished(folder: ReportFolder, evaluation: Evaluation, announce: Callable[[str], None]) -> EvaluationReport:
+    from impasto.evaluation.folder import JSON
+    from impasto.evaluation.report import read_report
+
+    report = read_report(folder.path / JSON)
+    if not evaluation.made(report):
+        raise ImpastoError(
+            f"the report in {folder.path} is of another painting, other photos, styles, sizes or steps, or by another "
+            "judge: nothing to go on with; name another --out, or take --overwrite in the place of --resume"
+        )
+    announce(f"the report in {folder.path} is done already")
     return report
 
 
-def steadiness(
-    styles: AnyPath | Sequence[AnyPath],
-    photos: AnyPath | Sequence[AnyPath],
-    count: int = 16,
-    *,
-    out: AnyPath | None = None,
-    overwrite: bool = False,
-    device: Device = "auto",
-    on_progress: Callable[[float], None] | None = None,
-    announce: Callable[[str], None] | None = None,
-) -> list[Steadiness]:
-    """Measures what changes in stylized photos where the photos only move, or get noise.
+def _stopped(evaluation: Evaluation) -> EvaluationStopped:
+    kept = evaluation.kept
+    if kept.folder is None:
+        return EvaluationStopped("stopped; without --out nothing is kept")
+    if not kept:
+        return EvaluationStopped("stopped before the first piece was done, so nothing is kept")
+    stopped = EvaluationStopped(f"stopped; {len(kept)} of {len(evaluation.costs)} pieces are kept in {kept.folder}")
+    stopped.kept = True
+    return stopped
 
-    Args:
-        styles: one or several bundled styles' names or style files.
-        photos: folders of photos, or photo files; `count` of them are used, evenly spaced.
-        out: folder for steadiness.json.
-        overwrite: whether that may be replaced.
-        on_progress: gets the share that is done, 0 to 1.
-        announce: gets sentences for the user.
-    Raises:
-        ImpastoError: bad input of any kind.
-    """
-    require_training_packages("evaluating")
-    from impasto.evaluation import pictures, run
-    from impasto.evaluation.steadiness import MOTIONS, STILL, measure
 
-    target = None if out is None else Path(out) / "steadiness.json"
-    if target is not None and target.exists() and not overwrite:
-        raise ImpastoError(f"will not overwrite {target}; name another --out, or add --overwrite")
-    loaded = [load(style, device=device) for style in several(styles)]
-    chosen = pictures.choose_photos([Path(photo) for photo in several(photos)], count, announce or ignore).chosen
-    steps = itertools.count(1)
-    all_steps = len(loaded) * len(chosen) * len((*MOTIONS, STILL))
-
-    def step() -> None:
-        (on_progress or ignore)(next(steps) / all_steps)
-
-    names = run.labels([str(style) for style in several(styles)])
-    found = [measure(name, stylizer, chosen, step) for name, stylizer in zip(names, loaded, strict=True)]
-    if target is not None:
-        told = {one.name: {**one.errors, "mean": one.mean} for one in found}
-        atomic.write_bytes(target, json.dumps(told, indent=2).encode())
-    return found
+def _look_sha256(stylizer: Stylizer) -> str:
+    """Of all that decides how a stylizer paints when it is called with a photo alone."""
+    backend = f"{stylizer.backend.name} {stylizer.backend.precision}"
+    mix = stylizer.weights().tolist()
+    return hashlib.sha256(f"{weights_sha256(stylizer.style)} {mix} {backend}".encode()).hexdigest()
 
 
 def _painting_sha256(stylizer: Stylizer) -> str:

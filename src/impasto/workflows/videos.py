@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 import warnings
@@ -21,7 +20,7 @@ from impasto.files.stop_request import StopRequest
 from impasto.stylizing.manner import Manner, WhichStyle
 from impasto.stylizing.moving import FramePainter, change_over, check_span, painted
 from impasto.stylizing.stylizer import Stylizer
-from impasto.workflows.common import AnyPath
+from impasto.workflows.common import AnyPath, weights_sha256
 
 if TYPE_CHECKING:
     from impasto.files.video import AnyVideo, Around, Frame, VideoWriter
@@ -194,13 +193,10 @@ def _around(video: AnyVideo, options: VideoOptions) -> Around:
 
 def _settings(video: AnyVideo, stylizer: Stylizer, options: VideoOptions, codec: str) -> dict[str, Any]:
     """What a run has to have in common with the one that it goes on with."""
-    weights = hashlib.sha256()
-    for name in sorted(stylizer.style.tensors):
-        weights.update(stylizer.style.tensors[name].tobytes())
     manner, facts = options.manner, video.path.stat()
     return {
         "source": [video.path.name, facts.st_size],
-        "network": weights.hexdigest(),
+        "network": weights_sha256(stylizer.style),
         "mix": stylizer.weights(manner.style).tolist(),
         "mix_to": None if options.style_to is None else stylizer.weights(options.style_to).tolist(),
         "strength": manner.strength,
