@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -46,9 +47,13 @@ def loss_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def impasto(tmp_path_factory: pytest.TempPathFactory) -> Command:
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def impasto(cache: Path) -> Command:
     """Runs the real command line: ``impasto("stylize", "a.jpg", …, cwd=folder)``."""
-    cache = tmp_path_factory.mktemp("cache")
 
     def run(*arguments: object, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -60,6 +65,35 @@ def impasto(tmp_path_factory: pytest.TempPathFactory) -> Command:
             timeout=300,
             check=False,
         )
+
+    return run
+
+
+@pytest.fixture
+def impasto_here(cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """The same in this process, which has loaded torch already: seconds less where the process is not what counts."""
+    import torch
+
+    from impasto import cli
+
+    def run(*arguments: object, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+        code, threads, on_sigterm = 0, torch.get_num_threads(), signal.getsignal(signal.SIGTERM)
+        capsys.readouterr()
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "argv", ["impasto", *map(str, arguments)])
+            for name, value in {"IMPASTO_CACHE": str(cache), **env}.items():
+                patch.setenv(name, value)
+            if cwd is not None:
+                patch.chdir(cwd)
+            torch.set_num_threads(1)
+            try:
+                cli.main()
+            except SystemExit as end:
+                code = int(end.code or 0)
+            finally:
+                torch.set_num_threads(threads)
+                signal.signal(signal.SIGTERM, on_sigterm)
+        return subprocess.CompletedProcess(list(arguments), code, *capsys.readouterr())
 
     return run
 

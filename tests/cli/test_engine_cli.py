@@ -75,10 +75,12 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_input_of_export_gets_one_clear_line(case: str, impasto: Command, refused: Refused, tmp_path: Path) -> None:
+def test_bad_input_of_export_gets_one_clear_line(
+    case: str, impasto_here: Command, refused: Refused, tmp_path: Path
+) -> None:
     (tmp_path / "there.onnx").write_text("mine")
     arguments, words = BAD[case]
-    refused(impasto("export", *arguments, cwd=tmp_path), words)
+    refused(impasto_here("export", *arguments, cwd=tmp_path), words)
     assert [path.name for path in tmp_path.iterdir()] == ["there.onnx"]
     assert (tmp_path / "there.onnx").read_text() == "mine"
 
@@ -94,6 +96,6 @@ def test_bad_input_of_export_gets_one_clear_line(case: str, impasto: Command, re
     ],
 )
 def test_bad_input_of_bench_gets_one_clear_line(
-    arguments: tuple[str, ...], words: str, impasto: Command, refused: Refused
+    arguments: tuple[str, ...], words: str, impasto_here: Command, refused: Refused
 ) -> None:
-    refused(impasto("bench", *arguments), words)
+    refused(impasto_here("bench", *arguments), words)

@@ -96,11 +96,11 @@ def pixels_of(path: Path) -> np.ndarray:
 
 
 def test_strength_0_gives_the_photo_back_and_more_takes_it_further(
-    impasto: Command, picture: Path, tmp_path: Path
+    impasto_here: Command, picture: Path, tmp_path: Path
 ) -> None:
     original, distances = pixels_of(picture), []
     for strength in (0, 0.5, 1):
-        done = impasto(
+        done = impasto_here(
             *("stylize", picture, "--style", "great_wave-turbo", "--strength", strength),
             *("--out", tmp_path / f"{strength}.png"),
         )
@@ -110,24 +110,26 @@ def test_strength_0_gives_the_photo_back_and_more_takes_it_further(
     assert distances[0] < 0.6 * distances[1] < 0.6 * distances[2]
 
 
-def test_a_mix_lies_between_its_styles_and_names_the_weights(impasto: Command, picture: Path, tmp_path: Path) -> None:
+def test_a_mix_lies_between_its_styles_and_names_the_weights(
+    impasto_here: Command, picture: Path, tmp_path: Path
+) -> None:
     results = {}
     for name, mix in {"a": "udnie-turbo=1", "b": "tableau-turbo=2", "ab": "udnie-turbo=1,tableau-turbo=1"}.items():
-        done = impasto("stylize", picture, "--mix", mix, "--out", tmp_path / f"{name}.png")
+        done = impasto_here("stylize", picture, "--mix", mix, "--out", tmp_path / f"{name}.png")
         assert done.returncode == 0, done.stderr
         results[name] = pixels_of(tmp_path / f"{name}.png")
     apart = np.abs(results["a"] - results["b"]).mean()
     assert apart > 5
     assert 0 < np.abs(results["a"] - results["ab"]).mean() < apart
     assert 0 < np.abs(results["b"] - results["ab"]).mean() < apart
-    plain = impasto("stylize", picture, "--style", "udnie-turbo", "--out", tmp_path / "plain.png")
+    plain = impasto_here("stylize", picture, "--style", "udnie-turbo", "--out", tmp_path / "plain.png")
     assert plain.returncode == 0
     np.testing.assert_array_equal(results["a"], pixels_of(tmp_path / "plain.png"))
 
 
 @pytest.mark.parametrize("transparent", [False, True])
 def test_a_mask_has_one_style_inside_and_another_outside(
-    transparent: bool, impasto: Command, picture: Path, tmp_path: Path
+    transparent: bool, impasto_here: Command, picture: Path, tmp_path: Path
 ) -> None:
     inside = np.zeros((86, 122), np.uint8)  # twice the size of the photo
     inside[:, 61:] = 255
@@ -137,10 +139,10 @@ def test_a_mask_has_one_style_inside_and_another_outside(
         mask.putalpha(Image.fromarray(inside))
     mask.save(tmp_path / "mask.png")
     common = ("stylize", picture, "--style", "udnie-turbo", "--mask", tmp_path / "mask.png")
-    assert impasto(*common, "--out", tmp_path / "photo.png").returncode == 0
-    assert impasto(*common, "--style-outside", "tableau-turbo", "--out", tmp_path / "both.png").returncode == 0
+    assert impasto_here(*common, "--out", tmp_path / "photo.png").returncode == 0
+    assert impasto_here(*common, "--style-outside", "tableau-turbo", "--out", tmp_path / "both.png").returncode == 0
     for style in ("udnie-turbo", "tableau-turbo"):
-        assert impasto("stylize", picture, "--style", style, "--out", tmp_path / f"{style}.png").returncode == 0
+        assert impasto_here("stylize", picture, "--style", style, "--out", tmp_path / f"{style}.png").returncode == 0
     left, right = np.s_[:, :25], np.s_[:, 36:]
     udnie, tableau = (pixels_of(tmp_path / f"{style}.png") for style in ("udnie-turbo", "tableau-turbo"))
     np.testing.assert_array_equal(pixels_of(tmp_path / "photo.png")[left], pixels_of(picture)[left])
@@ -149,11 +151,11 @@ def test_a_mask_has_one_style_inside_and_another_outside(
     np.testing.assert_array_equal(pixels_of(tmp_path / "both.png")[right], udnie[right])
 
 
-def test_the_photos_colours_are_kept_in_two_ways(impasto: Command, picture: Path, tmp_path: Path) -> None:
+def test_the_photos_colours_are_kept_in_two_ways(impasto_here: Command, picture: Path, tmp_path: Path) -> None:
     means = {}
     for option in ("--keep-colors", "--match-colors", ""):
         out = tmp_path / f"colors{option}.png"
-        done = impasto("stylize", picture, "--style", "tableau-turbo", *filter(None, [option]), "--out", out)
+        done = impasto_here("stylize", picture, "--style", "tableau-turbo", *filter(None, [option]), "--out", out)
         assert done.returncode == 0, done.stderr
         means[option] = pixels_of(out).mean(axis=(0, 1))
     original = pixels_of(picture).mean(axis=(0, 1))
@@ -162,10 +164,10 @@ def test_the_photos_colours_are_kept_in_two_ways(impasto: Command, picture: Path
     assert spread["--keep-colors"] < spread[""]
 
 
-def test_strokes_of_another_size(impasto: Command, picture: Path, tmp_path: Path) -> None:
+def test_strokes_of_another_size(impasto_here: Command, picture: Path, tmp_path: Path) -> None:
     for stroke in (0.5, 1, 2):
         out = tmp_path / f"{stroke}.png"
-        done = impasto("stylize", picture, "--style", "udnie-turbo", "--stroke", stroke, "--out", out)
+        done = impasto_here("stylize", picture, "--style", "udnie-turbo", "--stroke", stroke, "--out", out)
         assert done.returncode == 0, done.stderr
         assert pixels_of(out).shape == pixels_of(picture).shape
     detail = [np.abs(np.diff(pixels_of(tmp_path / f"{stroke}.png"), axis=1)).mean() for stroke in (1, 2)]
@@ -220,7 +222,7 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_gets_one_clear_line(
-    case: str, impasto: Command, trained: Path, loss_weights: Path, picture: Path, tmp_path: Path, refused: Refused
+    case: str, impasto_here: Command, trained: Path, loss_weights: Path, picture: Path, tmp_path: Path, refused: Refused
 ) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.txt").write_text("no image")
@@ -240,7 +242,7 @@ def test_bad_input_gets_one_clear_line(
     }
     before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     given, words = BAD[case]
-    refused(impasto("stylize", *(part.format_map(names) for part in given), cwd=tmp_path), words)
+    refused(impasto_here("stylize", *(part.format_map(names) for part in given), cwd=tmp_path), words)
     assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
 
@@ -338,13 +340,13 @@ def test_ctrl_c_leaves_whole_files_and_resume_goes_on(trained: Path, tmp_path: P
 
 @pytest.mark.parametrize("backend", ["openvino", "onnxruntime", "torch"])
 def test_every_backend_paints_the_same(
-    impasto: Command, trained: Path, picture: Path, backend: str, tmp_path: Path
+    impasto_here: Command, trained: Path, picture: Path, backend: str, tmp_path: Path
 ) -> None:
     results = []
     for name in ("torch", backend):
         out = tmp_path / f"{name}.png"
         common = ("--style", trained, "--out", out, "--overwrite", "--precision", "float32")
-        done = impasto("stylize", picture, "--backend", name, *common)
+        done = impasto_here("stylize", picture, "--backend", name, *common)
         assert done.returncode == 0, done.stderr
         results.append(pixels_of(out))
     assert np.abs(results[0] - results[1]).max() <= 1

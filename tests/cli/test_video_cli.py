@@ -195,14 +195,14 @@ BAD: dict[str, tuple[tuple[object, ...], tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_input_gets_one_clear_line(case: str, impasto: Command, refused: Refused, tmp_path: Path) -> None:
+def test_bad_input_gets_one_clear_line(case: str, impasto_here: Command, refused: Refused, tmp_path: Path) -> None:
     make_clip(tmp_path / "in.mp4", 3)
     (tmp_path / "there.mp4").write_text("mine")
     (tmp_path / "text.mp4").write_text("no video")
     (tmp_path / "folder.mp4").mkdir()
     before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     arguments, words = BAD[case]
-    refused(impasto("video", *arguments, cwd=tmp_path), *words)
+    refused(impasto_here("video", *arguments, cwd=tmp_path), *words)
     assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
 
