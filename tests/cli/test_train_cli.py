@@ -187,6 +187,19 @@ def test_a_second_training_in_the_same_folder_is_refused(
     assert len(losses(run)) == 6
 
 
+@pytest.mark.parametrize("name", ["config.toml", "painting.png", "job.json"])
+def test_resuming_with_a_flipped_bit_is_refused(
+    name: str, trained: Path, impasto_here: Command, tmp_path: Path, refused: Refused
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained.parent / "run", run)
+    damaged = bytearray((run / name).read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    (run / name).write_bytes(damaged)
+    refused(impasto_here("train", "--resume", run, "--epochs", "3"), str(run))
+    assert len(losses(run)) == 6
+
+
 def test_resuming_with_other_loss_weights_is_refused(
     impasto_here: Command, painting: Path, photo_folder: Path, loss_weights: Path, tmp_path: Path, refused: Refused
 ) -> None:
