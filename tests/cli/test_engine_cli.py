@@ -17,7 +17,7 @@ from support import Command, photo
 Refused = Callable[..., str]
 
 
-def test_doctor_tells_what_is_here_and_what_is_taken(impasto: Command) -> None:
+def test_doctor_tells_what_is_here_and_what_is_taken(impasto: Command, impasto_here: Command) -> None:
     done = impasto("doctor", "--json")
     assert done.returncode == 0, done.stderr
     facts = json.loads(done.stdout)
@@ -30,7 +30,7 @@ def test_doctor_tells_what_is_here_and_what_is_taken(impasto: Command) -> None:
         assert one["why"]
         assert one["state"] == "missing" or one["psnr"] > (35 if one["precision"] == "bf16" else 60)
     assert {one["backend"] for one in facts["backends"]} == {"openvino", "onnxruntime", "torch"}
-    table = impasto("doctor")
+    table = impasto_here("doctor")
     assert table.returncode == 0
     assert "takes this" in table.stdout
 

@@ -117,7 +117,7 @@ def wait_for(there: Callable[[], bool]) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_what_is_stopped_or_killed_goes_on_to_the_same_end(
-    how: signal.Signals, impasto: Command, refused: Refused, tmp_path: Path
+    how: signal.Signals, impasto: Command, impasto_here: Command, refused: Refused, tmp_path: Path
 ) -> None:
     source = make_clip(tmp_path / "in.mp4", 320, rate=4, size=(96, 80))
     arguments = ("video", source, *STYLE, "--keep-colors", "--strength-to", 0.2, "--out", tmp_path / "o.mp4")
@@ -138,18 +138,18 @@ def test_what_is_stopped_or_killed_goes_on_to_the_same_end(
         assert abs(times(tmp_path / "o.mp4", "audio")[-1] - before[-1]) < 0.5
     else:
         assert not (tmp_path / "o.mp4").exists()
-    refused(impasto(*arguments), "--overwrite")
-    refused(impasto(*arguments, "--strength", 0.5, "--resume"), "strength", "0.5")
+    refused(impasto_here(*arguments), "--overwrite")
+    refused(impasto_here(*arguments, "--strength", 0.5, "--resume"), "strength", "0.5")
     done = impasto(*arguments, "--resume")
     assert done.returncode == 0, done.stderr
     assert 0 < int(done.stdout.splitlines()[-2].split()[0].replace(",", "")) < 320
     assert times(tmp_path / "o.mp4") == times(source)
     assert packets(tmp_path / "o.mp4") == packets(source)
     assert not parts.exists()
-    again = impasto(*arguments, "--resume")
+    again = impasto_here(*arguments, "--resume")
     assert again.returncode == 0
     assert "done already" in again.stdout
-    whole = impasto(*arguments[:-1], tmp_path / "whole.mp4")
+    whole = impasto_here(*arguments[:-1], tmp_path / "whole.mp4")
     assert whole.returncode == 0
     pairs = zip(decoded(tmp_path / "o.mp4")[::40], decoded(tmp_path / "whole.mp4")[::40], strict=True)
     assert all(distance(ours, theirs) < 3 for ours, theirs in pairs)
