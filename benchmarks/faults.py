@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ class Training:
     painting: Path
     photos: Path
     options: tuple[object, ...]
-    env: dict[str, str] = field(default_factory=dict)
+    env: dict[str, str]
 
     @property
     def run(self) -> Path:
@@ -111,7 +111,7 @@ class Training:
         return subprocess.Popen(
             [sys.executable, "-m", "impasto", "train", *map(str, arguments)],
             cwd=self.home,
-            env={**os.environ, "OMP_NUM_THREADS": "1", **self.env},
+            env={**self.env, "OMP_NUM_THREADS": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -151,8 +151,10 @@ def require(condition: bool, message: str) -> None:
 class Harness:
     """Makes trainings, and knows what they would have become."""
 
-    def __init__(self, folder: Path, seed: int = 0, steps: int = STEPS) -> None:
+    def __init__(self, folder: Path, seed: int = 0, steps: int = STEPS, env: dict[str, str] | None = None) -> None:
+        """`env` is the trainings' environment; None takes that of this process as it is now."""
         self.folder = folder
+        self.env = dict(os.environ) if env is None else env
         self.steps = steps
         self.options = (*OPTIONS, "--max-iterations", steps)
         self.random = random.Random(seed)
@@ -173,7 +175,7 @@ class Harness:
 
     def training(self, **different: Any) -> Training:
         usual = {"home": self.folder / str(next(self.numbers)), "painting": self.painting, "photos": self.photos}
-        return Training(**{**usual, "options": self.options, **different})
+        return Training(**{**usual, "options": self.options, "env": self.env, **different})
 
     def stopped(self, step: int) -> Training:
         """A training stopped by Ctrl-C."""
@@ -350,8 +352,8 @@ def clock_moved(harness: Harness) -> str:
     site = harness.folder / "site"
     site.mkdir()
     (site / "sitecustomize.py").write_text(JUMPING_CLOCK)
-    path = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
-    training = harness.training(env={"PYTHONPATH": path})
+    path = os.pathsep.join([str(site), *filter(None, [harness.env.get("PYTHONPATH")])])
+    training = harness.training(env={**harness.env, "PYTHONPATH": path})
     process = training.begin()
     training.until_step(harness.steps // 2, process)
     process.kill()

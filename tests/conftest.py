@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -136,3 +137,27 @@ def trained(
     done = impasto(*arguments, "--plot-every", "2")
     assert done.returncode == 0, done.stderr + done.stdout
     return out
+
+
+@pytest.fixture(scope="session")
+def faults_tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[str]]]:
+    """What became of a training under the faults that are tried each time: a minute's work of other processes."""
+    import faults
+
+    folder = tmp_path_factory.mktemp("faults") / "all"
+    env = dict(os.environ)  # tests change it
+    with ThreadPoolExecutor(1) as pool:
+        harness = pool.submit(faults.Harness, folder, steps=30, env=env)
+        yield {
+            "killed": pool.submit(lambda: faults.killed(harness.result(), kills=2)),
+            "disk full": pool.submit(lambda: faults.disk_full(harness.result())),
+            "rank dies": pool.submit(lambda: faults.rank_dies(harness.result())),
+        }
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _faults_begin_first(request: pytest.FixtureRequest) -> None:
+    """They need one core, as nearly all other tests do: so they begin with the session, and end in time."""
+    if any("faults_tried" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        request.getfixturevalue("faults_tried")

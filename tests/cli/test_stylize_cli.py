@@ -34,8 +34,8 @@ def test_the_result_has_the_photos_size_to_the_pixel(
     assert [path.name for path in out.parent.iterdir()] == ["painted.png"]
 
 
-def test_compare_and_size(impasto: Command, trained: Path, picture: Path, tmp_path: Path) -> None:
-    done = impasto("stylize", picture, "--style", trained, "--out", tmp_path / "o.png", "--compare", "--size", 122)
+def test_compare_and_size(impasto_here: Command, trained: Path, picture: Path, tmp_path: Path) -> None:
+    done = impasto_here("stylize", picture, "--style", trained, "--out", tmp_path / "o.png", "--compare", "--size", 122)
     assert done.returncode == 0, done.stderr
     with Image.open(tmp_path / "o.png") as both:
         assert both.size == (122 + 4 + 122, 86)
@@ -62,10 +62,10 @@ def test_rotation_profile_and_alpha_are_kept(impasto: Command, trained: Path, tm
         assert np.array_equal(np.asarray(painted)[..., 3], np.asarray(see_through)[..., 3])
 
 
-def test_sixteen_bits_stay_sixteen(impasto: Command, trained: Path, tmp_path: Path) -> None:
+def test_sixteen_bits_stay_sixteen(impasto_here: Command, trained: Path, tmp_path: Path) -> None:
     deep = (np.mgrid[0:40, 0:50][1][..., None] * np.array([1300, 700, 333])).astype(np.uint16)
     (tmp_path / "deep.png").write_bytes(imagecodecs.png_encode(deep))
-    done = impasto("stylize", tmp_path / "deep.png", "--style", trained, "--out", tmp_path / "o.png")
+    done = impasto_here("stylize", tmp_path / "deep.png", "--style", trained, "--out", tmp_path / "o.png")
     assert done.returncode == 0, done.stderr
     painted = imagecodecs.png_decode((tmp_path / "o.png").read_bytes())
     assert painted.dtype == np.uint16
@@ -284,27 +284,27 @@ def test_one_command_needs_neither_style_nor_out(impasto: Command, picture: Path
     assert made(tmp_path / "painted") == ["ein Föto.png", "other.png"]
 
 
-def test_a_pattern_keeps_the_folders_below_it(impasto: Command, trained: Path, many: Path) -> None:
-    done = impasto("stylize", "in/**/photo*[02468].jpg", "--style", trained, "--out", "out", cwd=many)
+def test_a_pattern_keeps_the_folders_below_it(impasto_here: Command, trained: Path, many: Path) -> None:
+    done = impasto_here("stylize", "in/**/photo*[02468].jpg", "--style", trained, "--out", "out", cwd=many)
     assert done.returncode == 0, done.stderr
     assert made(many / "out") == [f"photo {number}.jpg" for number in (0, 10, 2, 4, 6, 8)]
-    done = impasto("stylize", "in/**/*.jpg", "--style", trained, "--out", "all", cwd=many)
+    done = impasto_here("stylize", "in/**/*.jpg", "--style", trained, "--out", "all", cwd=many)
     assert done.returncode == 0, done.stderr
     assert made(many / "all") == made(many / "in")
 
 
-def test_resume_leaves_out_what_is_done(impasto: Command, trained: Path, many: Path) -> None:
+def test_resume_leaves_out_what_is_done(impasto_here: Command, trained: Path, many: Path) -> None:
     common = ("stylize", "in", "--style", trained, "--out", "out")
     (many / "out" / "deep").mkdir(parents=True)
     (many / "out" / "photo 0.jpg").write_bytes(b"done")
     (many / "out" / "deep" / "photo 1.jpg").write_bytes(b"done")
-    done = impasto(*common, "--resume", cwd=many)
+    done = impasto_here(*common, "--resume", cwd=many)
     assert done.returncode == 0, done.stderr
     assert "2 of 12 photos are done already" in done.stdout
     assert "10 of 10 photos" in done.stdout
     assert made(many / "out") == made(many / "in")
     assert (many / "out" / "photo 0.jpg").read_bytes() == b"done"
-    done = impasto(*common, "--resume", cwd=many)
+    done = impasto_here(*common, "--resume", cwd=many)
     assert done.returncode == 0
     assert "12 of 12 photos are done already" in done.stdout
 
@@ -438,11 +438,11 @@ def test_what_needs_more_names_the_extra(
 # --- What a shell and a system do ---
 
 
-def test_results_of_before_are_no_photos(impasto: Command, trained: Path, tmp_path: Path) -> None:
+def test_results_of_before_are_no_photos(impasto_here: Command, trained: Path, tmp_path: Path) -> None:
     photo(1).save(tmp_path / "a.jpg")
     photo(2).save(tmp_path / "b.jpg")
     for _ in range(2):
-        done = impasto("stylize", ".", "--style", trained, "--resume", cwd=tmp_path)
+        done = impasto_here("stylize", ".", "--style", trained, "--resume", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
     assert made(tmp_path) == ["a.jpg", "b.jpg", "painted/a.jpg", "painted/b.jpg"]
 

@@ -393,16 +393,14 @@ def test_all_changes_the_whole_network(impasto_here: Command, painting: Path, tm
     assert {"head.full.weight", "down.0.conv.weight", "blocks.0.first.norm.scale"} <= changed
 
 
-def test_a_fit_that_was_stopped_goes_on_to_the_same_rows(
-    impasto: Command, impasto_here: Command, painting: Path, tmp_path: Path
-) -> None:
+def test_a_fit_that_was_stopped_goes_on_to_the_same_rows(impasto_here: Command, painting: Path, tmp_path: Path) -> None:
     steady = ("--schedule", "constant", "--warm-up", "0", "--max-minutes", "0", "--image-size", "64")
     common = ("train", painting, *steady, "--start-size", "0", "--workers", "0", "--max-iterations")
     assert impasto_here(*common, 4, "--out", "a.safetensors", cwd=tmp_path).returncode == 0
     first = impasto_here(*common, 2, "--out", "b.safetensors", "--run-dir", "r", cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     early = style_file.load(tmp_path / "b.safetensors")
-    more = impasto("train", "--resume", "r", "--max-iterations", "4", cwd=tmp_path)
+    more = impasto_here("train", "--resume", "r", "--max-iterations", "4", cwd=tmp_path)
     assert more.returncode == 0, more.stderr
     found, expected = (style_file.load(tmp_path / name) for name in ("b.safetensors", "a.safetensors"))
     assert found.base == expected.base

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future
 
 import pytest
 
 import faults
 from faults import Harness
-
-
-@pytest.fixture(scope="module")
-def harness(tmp_path_factory: pytest.TempPathFactory) -> Harness:
-    return Harness(tmp_path_factory.mktemp("faults") / "all", steps=30)
-
-
-@pytest.fixture(scope="module")
-def outcomes(harness: Harness) -> Iterator[dict[str, Future[str]]]:
-    """What is tried each time, two faults at once: most of it is waiting for one process."""
-    with ThreadPoolExecutor(2) as pool:
-        yield {
-            "rank dies": pool.submit(faults.rank_dies, harness),
-            "killed": pool.submit(faults.killed, harness, kills=2),
-            "disk full": pool.submit(faults.disk_full, harness),
-        }
 
 
 def outcome(of: Future[str]) -> str:
@@ -34,24 +18,24 @@ def outcome(of: Future[str]) -> str:
         pytest.skip(str(error))
 
 
-def test_a_training_killed_at_random_ends_in_the_same_bits(outcomes: dict[str, Future[str]]) -> None:
-    assert outcome(outcomes["killed"]).startswith("2 of 2 kills survived")
+def test_a_training_killed_at_random_ends_in_the_same_bits(faults_tried: dict[str, Future[str]]) -> None:
+    assert outcome(faults_tried["killed"]).startswith("2 of 2 kills survived")
 
 
 @pytest.mark.parametrize("fault", ["rank dies", "disk full"])
-def test_nothing_is_lost(outcomes: dict[str, Future[str]], fault: str) -> None:
-    assert outcome(outcomes[fault])
+def test_nothing_is_lost(faults_tried: dict[str, Future[str]], fault: str) -> None:
+    assert outcome(faults_tried[fault])
 
 
 @pytest.fixture(scope="module")
-def longer(tmp_path_factory: pytest.TempPathFactory) -> Harness:
-    return Harness(tmp_path_factory.mktemp("longer faults") / "all")
+def harness(tmp_path_factory: pytest.TempPathFactory) -> Harness:
+    return Harness(tmp_path_factory.mktemp("faults") / "all")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", faults.FAULTS.values(), ids=faults.FAULTS)
-def test_every_promise_is_kept(longer: Harness, fault: Callable[[Harness], str]) -> None:
+def test_every_promise_is_kept(harness: Harness, fault: Callable[[Harness], str]) -> None:
     try:
-        assert fault(longer)
+        assert fault(harness)
     except PermissionError as error:
         pytest.skip(str(error))
