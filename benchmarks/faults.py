@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -21,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ STEPS = 120
 OPTIONS = (
     *("--recipe", "quick", "--base", "turbo", "--start", "random", "--width", "8", "--blocks", "1"),
     *("--image-size", "64", "--start-size", "0", "--style-size", "64", "--batch-size", "2", "--ema", "0.9"),
-    *("--epochs", "0", "--max-minutes", "0", "--max-iterations", STEPS, "--checkpoint-every", "5", "--plot-every", "5"),
+    *("--epochs", "0", "--max-minutes", "0", "--checkpoint-every", "5", "--plot-every", "5"),
 )
 PATIENCE = 120.0
 """Seconds within which anything must have happened."""
@@ -52,8 +53,8 @@ class Training:
     home: Path
     painting: Path
     photos: Path
-    options: tuple[object, ...] = OPTIONS
-    env: dict[str, str] = field(default_factory=dict)
+    options: tuple[object, ...]
+    env: dict[str, str]
 
     @property
     def run(self) -> Path:
@@ -110,7 +111,7 @@ class Training:
         return subprocess.Popen(
             [sys.executable, "-m", "impasto", "train", *map(str, arguments)],
             cwd=self.home,
-            env={**os.environ, "OMP_NUM_THREADS": "1", **self.env},
+            env={**self.env, "OMP_NUM_THREADS": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -150,10 +151,14 @@ def require(condition: bool, message: str) -> None:
 class Harness:
     """Makes trainings, and knows what they would have become."""
 
-    def __init__(self, folder: Path, seed: int = 0) -> None:
+    def __init__(self, folder: Path, seed: int = 0, steps: int = STEPS, env: dict[str, str] | None = None) -> None:
+        """`env` is the trainings' environment; None takes that of this process as it is now."""
         self.folder = folder
+        self.env = dict(os.environ) if env is None else env
+        self.steps = steps
+        self.options = (*OPTIONS, "--max-iterations", steps)
         self.random = random.Random(seed)
-        self.count = 0
+        self.numbers = itertools.count(1)
         self.painting = folder / "painting.png"
         self.photos = folder / "photos"
         self.photos.mkdir(parents=True)
@@ -161,16 +166,16 @@ class Harness:
             picture(number).save(self.photos / f"{number:02d}.png")
         picture(100).save(self.painting)
         self.whole = self.training()
+        begun = time.monotonic()
         result = self.whole.outcome(self.whole.begin())
+        self.seconds = time.monotonic() - begun
         require(result.code == 0, result.line)
         self.expected = self.whole.bits()
-        require(len(self.expected[1]) == STEPS, "the curve of the whole training has gaps")
+        require(len(self.expected[1]) == steps, "the curve of the whole training has gaps")
 
     def training(self, **different: Any) -> Training:
-        self.count += 1
-        return Training(
-            **{"home": self.folder / str(self.count), "painting": self.painting, "photos": self.photos, **different}
-        )
+        usual = {"home": self.folder / str(next(self.numbers)), "painting": self.painting, "photos": self.photos}
+        return Training(**{**usual, "options": self.options, "env": self.env, **different})
 
     def stopped(self, step: int) -> Training:
         """A training stopped by Ctrl-C."""
@@ -207,7 +212,7 @@ def killed(harness: Harness, kills: int = 20) -> str:
             in_writes += training.is_writing()
         else:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(harness.random.uniform(0, 8))
+                process.wait(harness.random.uniform(0, harness.seconds))
         process.kill()
         result = training.outcome(process)
         if result.code == 0:  # it was faster
@@ -223,7 +228,7 @@ def asked_to_stop(harness: Harness) -> str:
     training = harness.training()
     for number, asked in enumerate((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), start=1):
         process = training.resume() if training.run.exists() else training.begin()
-        training.until_step(number * STEPS // 4, process)
+        training.until_step(number * harness.steps // 4, process)
         process.send_signal(asked)
         result = training.outcome(process)
         require("all is saved; go on with: impasto train --resume" in result.line, result.line)
@@ -234,7 +239,7 @@ def asked_to_stop(harness: Harness) -> str:
 def torn(harness: Harness) -> str:
     """The newest checkpoint cut at half and at nothing, as by a power cut."""
     for share in (0.5, 0.0):
-        training = harness.stopped(STEPS // 2)
+        training = harness.stopped(harness.steps // 2)
         newest = training.run / "checkpoint.pt"
         os.truncate(newest, int(share * newest.stat().st_size))
         result = training.finish()
@@ -245,7 +250,7 @@ def torn(harness: Harness) -> str:
 
 def flipped(harness: Harness, names: tuple[str, ...] = ()) -> str:
     """One bit changed in each file of the run folder: it goes on all the same, or says which file to put back."""
-    training = harness.stopped(STEPS // 2)
+    training = harness.stopped(harness.steps // 2)
     files = [path for path in sorted(training.run.rglob("*")) if path.is_file() and path.suffix != ".lock"]
     refused = tried = 0
     backup = training.home.with_suffix(".backup")
@@ -266,7 +271,7 @@ def flipped(harness: Harness, names: tuple[str, ...] = ()) -> str:
             result = training.finish()
         if path.name == "losses.jsonl":
             require(training.bits()[0] == harness.expected[0], "the weights differ")
-            require(len(training.bits()[1]) >= STEPS - 2, "more than the damaged lines are missing")
+            require(len(training.bits()[1]) >= harness.steps - 2, "more than the damaged lines are missing")
         else:
             harness.require_same(training, result)
         shutil.rmtree(training.home)
@@ -279,7 +284,7 @@ def disk_full(harness: Harness) -> str:
     training = harness.training()
     with tmpfs(training.home, "24m"):
         process = training.begin()
-        training.until_step(STEPS // 3, process)
+        training.until_step(harness.steps // 3, process)
         ballast = training.home / "ballast"
         with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
             while file.write(bytes(4096)):
@@ -297,7 +302,7 @@ def photos_gone(harness: Harness) -> str:
     shutil.copytree(harness.photos, photos)
     training = harness.training(photos=photos)
     process = training.begin()
-    training.until_step(STEPS // 3, process)
+    training.until_step(harness.steps // 3, process)
     photos.rename(harness.folder / "elsewhere")
     training.outcome(process).refused("photos cannot be read", "impasto train --resume")
     (harness.folder / "elsewhere").rename(photos)
@@ -307,7 +312,7 @@ def photos_gone(harness: Harness) -> str:
 
 def not_finite(harness: Harness) -> str:
     """A learning rate that makes the loss NaN."""
-    training = harness.training(options=(*OPTIONS, "--learning-rate", "1e30", "--warm-up", "0"))
+    training = harness.training(options=(*harness.options, "--learning-rate", "1e30", "--warm-up", "0"))
     training.outcome(training.begin()).refused("its last good state is in")
     for name, value in load_file(training.out).items():
         require(bool(np.isfinite(value).all()), f"{name} is not finite")
@@ -318,12 +323,12 @@ def out_gone(harness: Harness) -> str:
     """The folder of the style file taken away; and a file put in its place."""
     training = harness.training()
     process = training.begin()
-    training.until_step(STEPS // 3, process)
+    training.until_step(harness.steps // 3, process)
     shutil.rmtree(training.out.parent)
     harness.require_same(training, training.outcome(process))
     training = harness.training()
     process = training.begin()
-    training.until_step(STEPS // 3, process)
+    training.until_step(harness.steps // 3, process)
     shutil.rmtree(training.out.parent)
     training.out.parent.write_text("in the way")
     training.outcome(process).refused("All is saved", "impasto train --resume")
@@ -347,10 +352,10 @@ def clock_moved(harness: Harness) -> str:
     site = harness.folder / "site"
     site.mkdir()
     (site / "sitecustomize.py").write_text(JUMPING_CLOCK)
-    path = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
-    training = harness.training(env={"PYTHONPATH": path})
+    path = os.pathsep.join([str(site), *filter(None, [harness.env.get("PYTHONPATH")])])
+    training = harness.training(env={**harness.env, "PYTHONPATH": path})
     process = training.begin()
-    training.until_step(STEPS // 2, process)
+    training.until_step(harness.steps // 2, process)
     process.kill()
     training.outcome(process)
     harness.require_same(training, training.finish())
@@ -361,13 +366,13 @@ def rank_dies(harness: Harness) -> str:
     """Of two processes that train together one is killed; on with one alone."""
     training = harness.training()
     process = training.begin("--devices", 2)
-    training.until_step(STEPS // 3, process)
+    training.until_step(harness.steps // 3, process)
     for child in children_of(process.pid):
         os.kill(child, signal.SIGKILL)
     training.outcome(process).refused("rank 1 of 2 ended by signal 9", "impasto train --resume")
     result = training.finish("--devices", 1)
     require(result.code == 0, result.line)
-    require(len(training.bits()[1]) == STEPS, "the curve has gaps")
+    require(len(training.bits()[1]) == harness.steps, "the curve has gaps")
     return "all ends with one line and a good checkpoint, from which one process goes on"
 
 

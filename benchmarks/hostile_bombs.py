@@ -332,6 +332,7 @@ BOMBS: dict[str, Bomb] = {
 
 HEAVY = (
     *("png flat rgb", "png flat 1 bit", "png 40 million rgba", "png 40 million palette", "png 40 million interlaced"),
+    *("png 40 million deep", "jpeg 40 million progressive"),
     *("jpeg 40 million cmyk", "jpeg of segments", "gif 100 million, one pixel", "gif of extensions", "webp flat"),
     *("tiff 40 million float", "tiff 40 million double", "tiff 40 million of 12 bits", "tiff 40 million lab"),
     *("tiff 40 million cmyk", "tiff lzma larger"),

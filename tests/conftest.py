@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -46,9 +48,13 @@ def loss_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def impasto(tmp_path_factory: pytest.TempPathFactory) -> Command:
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def impasto(cache: Path) -> Command:
     """Runs the real command line: ``impasto("stylize", "a.jpg", …, cwd=folder)``."""
-    cache = tmp_path_factory.mktemp("cache")
 
     def run(*arguments: object, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -60,6 +66,35 @@ def impasto(tmp_path_factory: pytest.TempPathFactory) -> Command:
             timeout=300,
             check=False,
         )
+
+    return run
+
+
+@pytest.fixture
+def impasto_here(cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """The same in this process, which has loaded torch already: seconds less where the process is not what counts."""
+    import torch
+
+    from impasto import cli
+
+    def run(*arguments: object, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+        code, threads, on_sigterm = 0, torch.get_num_threads(), signal.getsignal(signal.SIGTERM)
+        capsys.readouterr()
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "argv", ["impasto", *map(str, arguments)])
+            for name, value in {"IMPASTO_CACHE": str(cache), **env}.items():
+                patch.setenv(name, value)
+            if cwd is not None:
+                patch.chdir(cwd)
+            torch.set_num_threads(1)
+            try:
+                cli.main()
+            except SystemExit as end:
+                code = int(end.code or 0)
+            finally:
+                torch.set_num_threads(threads)
+                signal.signal(signal.SIGTERM, on_sigterm)
+        return subprocess.CompletedProcess(list(arguments), code, *capsys.readouterr())
 
     return run
 
@@ -102,3 +137,27 @@ def trained(
     done = impasto(*arguments, "--plot-every", "2")
     assert done.returncode == 0, done.stderr + done.stdout
     return out
+
+
+@pytest.fixture(scope="session")
+def faults_tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[str]]]:
+    """What became of a training under the faults that are tried each time: a minute's work of other processes."""
+    import faults
+
+    folder = tmp_path_factory.mktemp("faults") / "all"
+    env = dict(os.environ)  # tests change it
+    with ThreadPoolExecutor(1) as pool:
+        harness = pool.submit(faults.Harness, folder, steps=30, env=env)
+        yield {
+            "killed": pool.submit(lambda: faults.killed(harness.result(), kills=2)),
+            "disk full": pool.submit(lambda: faults.disk_full(harness.result())),
+            "rank dies": pool.submit(lambda: faults.rank_dies(harness.result())),
+        }
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _faults_begin_first(request: pytest.FixtureRequest) -> None:
+    """They need one core, as nearly all other tests do: so they begin with the session, and end in time."""
+    if any("faults_tried" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        request.getfixturevalue("faults_tried")

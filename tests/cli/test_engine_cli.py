@@ -17,7 +17,7 @@ from support import Command, photo
 Refused = Callable[..., str]
 
 
-def test_doctor_tells_what_is_here_and_what_is_taken(impasto: Command) -> None:
+def test_doctor_tells_what_is_here_and_what_is_taken(impasto: Command, impasto_here: Command) -> None:
     done = impasto("doctor", "--json")
     assert done.returncode == 0, done.stderr
     facts = json.loads(done.stdout)
@@ -30,7 +30,7 @@ def test_doctor_tells_what_is_here_and_what_is_taken(impasto: Command) -> None:
         assert one["why"]
         assert one["state"] == "missing" or one["psnr"] > (35 if one["precision"] == "bf16" else 60)
     assert {one["backend"] for one in facts["backends"]} == {"openvino", "onnxruntime", "torch"}
-    table = impasto("doctor")
+    table = impasto_here("doctor")
     assert table.returncode == 0
     assert "takes this" in table.stdout
 
@@ -75,10 +75,12 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_input_of_export_gets_one_clear_line(case: str, impasto: Command, refused: Refused, tmp_path: Path) -> None:
+def test_bad_input_of_export_gets_one_clear_line(
+    case: str, impasto_here: Command, refused: Refused, tmp_path: Path
+) -> None:
     (tmp_path / "there.onnx").write_text("mine")
     arguments, words = BAD[case]
-    refused(impasto("export", *arguments, cwd=tmp_path), words)
+    refused(impasto_here("export", *arguments, cwd=tmp_path), words)
     assert [path.name for path in tmp_path.iterdir()] == ["there.onnx"]
     assert (tmp_path / "there.onnx").read_text() == "mine"
 
@@ -94,6 +96,6 @@ def test_bad_input_of_export_gets_one_clear_line(case: str, impasto: Command, re
     ],
 )
 def test_bad_input_of_bench_gets_one_clear_line(
-    arguments: tuple[str, ...], words: str, impasto: Command, refused: Refused
+    arguments: tuple[str, ...], words: str, impasto_here: Command, refused: Refused
 ) -> None:
-    refused(impasto("bench", *arguments), words)
+    refused(impasto_here("bench", *arguments), words)

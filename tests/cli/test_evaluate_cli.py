@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,6 @@ import torch
 from PIL import Image
 from rich.console import Console
 
-from impasto import cli
 from impasto.cli.evaluation_tables import tables
 from impasto.config import NetworkConfig
 from impasto.core.transformer import TransformerNet
@@ -75,16 +74,6 @@ def flat(options: Options) -> list[str]:
     return words
 
 
-def run(styles: Sequence[object], options: Options, monkeypatch: pytest.MonkeyPatch) -> int:
-    """The command line in this process, where torch is loaded already; its exit code."""
-    monkeypatch.setattr(sys, "argv", ["impasto", "evaluate", *map(str, styles), *flat(options)])
-    try:
-        cli.main()
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
-
-
 def test_it_prints_a_table_and_writes_a_report(made: Made) -> None:
     out, done = made
     for words in ("a style", "photo", "1 step", "3 steps", "painting", "judge: squeezenet, as asked; it also trained"):
@@ -124,12 +113,12 @@ def test_numbers_are_whole_on_80_columns_whatever_a_style_is_called(made: Made) 
 
 
 def test_an_earlier_optimization_is_used_again(
-    made: Made, style: Path, usual: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    made: Made, style: Path, usual: Options, tmp_path: Path, impasto_here: Command
 ) -> None:
     other = tmp_path / "another.safetensors"
     other.write_bytes(style.read_bytes())
     again = {**usual, "--reuse": str(made[0] / "report.json"), "--out": str(tmp_path / "o")}
-    assert run([style, other], again, monkeypatch) == 0
+    assert impasto_here("evaluate", style, other, *flat(again)).returncode == 0
     old, new = (json.loads((folder / "report.json").read_text("utf-8")) for folder in (made[0], tmp_path / "o"))
     assert new["results"][0]["baseline"] == old["results"][0]["baseline"]
     first, second = new["results"][0]["styles"]
@@ -155,12 +144,12 @@ def test_an_earlier_optimization_of_something_else_is_refused(
     made: Made,
     style: Path,
     usual: Options,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    impasto_here: Command,
+    refused: Callable[..., str],
 ) -> None:
     changed = {name: value and value.format(report=made[0]) for name, value in change.items()}
-    assert run([style], {**usual, "--reuse": str(made[0] / "report.json"), **changed}, monkeypatch) == 2
-    assert words in capsys.readouterr().err
+    options = {**usual, "--reuse": str(made[0] / "report.json"), **changed}
+    refused(impasto_here("evaluate", style, *flat(options)), words)
 
 
 def test_ctrl_c_leaves_nothing_half_done(style: Path, usual: Options, tmp_path: Path) -> None:
@@ -219,8 +208,8 @@ def test_bad_input_gets_one_clear_line(
     style: Path,
     painting: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    impasto_here: Command,
+    refused: Callable[..., str],
 ) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.txt").write_text("neither image nor report")
@@ -236,10 +225,6 @@ def test_bad_input_gets_one_clear_line(
     }
     styles, changes, words = BAD[case]
     options = {**usual, **{name: value and value.format_map(names) for name, value in changes.items()}}
-    monkeypatch.chdir(tmp_path)
-    assert run([name.format_map(names) for name in styles], options, monkeypatch) == 2
-    lines = capsys.readouterr().err.strip().splitlines()
-    assert len(lines) == 1
-    assert lines[0].startswith("impasto: ")
-    assert words in lines[0]
-    assert len(lines[0]) < 500
+    done = impasto_here("evaluate", *(name.format_map(names) for name in styles), *flat(options), cwd=tmp_path)
+    assert len(refused(done, words)) < 500
+    assert len(done.stderr.strip().splitlines()) == 1

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from impasto.cli import main
 from impasto.config import NetworkConfig, TrainConfig, flatten
 from impasto.core.transformer import TransformerNet
 from impasto.files import style_file
 from impasto.training.result import make_style
+from support import Command
 
 NETWORK = NetworkConfig(width=4, blocks=1)
 PROVENANCE = {
@@ -44,23 +42,10 @@ def wave(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def inspect(*arguments: str | Path, code: int = 0) -> tuple[str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "impasto", "inspect", *map(str, arguments)],
-        capture_output=True,
-        encoding="utf-8",
-        env={**os.environ, "COLUMNS": "80", "PYTHONIOENCODING": "utf-8"},
-        timeout=60,
-    )
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout, done.stderr
-
-
-def test_json(wave: Path, tmp_path: Path) -> None:
-    output, errors = inspect(wave, "--size", "64", "--json", "--graph", tmp_path / "net.svg")
-    assert errors == ""
-    told = json.loads(output)
+def test_json(wave: Path, impasto: Command, tmp_path: Path) -> None:
+    done = impasto("inspect", wave, "--size", "64", "--json", "--graph", tmp_path / "net.svg", PYTHONUTF8="1")
+    assert (done.returncode, done.stderr) == (0, "")
+    told = json.loads(done.stdout)
     assert told["names"] == ["große Welle"]
     assert told["bytes"] == wave.stat().st_size
     network = {"body": "classic", "width": 4, "blocks": 1, "downsampling": 4}
@@ -84,10 +69,10 @@ def test_json(wave: Path, tmp_path: Path) -> None:
     assert "blocks.0.first" in (tmp_path / "net.svg").read_text(encoding="utf-8")
 
 
-def test_tables(wave: Path) -> None:
-    output, errors = inspect(wave)
-    assert errors == ""
-    lines = [" ".join(line.split()) for line in output.splitlines()]
+def test_tables(wave: Path, impasto_here: Command) -> None:
+    done = impasto_here("inspect", wave, COLUMNS="80")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
     facts = ["style große Welle", "painting wave.jpg", "iterations 12,345", "photos 678", "minutes 9.5"]
     assert all(fact in lines for fact in [*facts, f"SHA-256 {PROVENANCE['painting_sha256']}", "loss network vgg16"])
     assert "options --blocks 1 --learning-rate 0.002 --width 4" in lines
@@ -95,19 +80,19 @@ def test_tables(wave: Path) -> None:
     assert "down.0.norm instance norm, 1 style, ReLU 4×256×256 8" in lines
     assert "down.0.conv conv 9×9 4×256×256 976 63.7 M" in lines  # 256·256·4·3·81 = 63,700,992
     assert any(line.startswith("total of a 256×256 photo ") for line in lines)
-    assert "\x1b" not in output  # what a file says cannot command the terminal
+    assert "\x1b" not in done.stdout  # what a file says cannot command the terminal
 
 
-def test_bad_suffix() -> None:
-    output, errors = inspect("wave", "--graph", "net.bmp", code=2)
-    assert output == ""
-    assert errors == "impasto: cannot draw a graph as net.bmp; its suffix must be one of .svg, .png\n"
+def test_bad_suffix(impasto_here: Command) -> None:
+    done = impasto_here("inspect", "wave", "--graph", "net.bmp")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "impasto: cannot draw a graph as net.bmp; its suffix must be one of .svg, .png\n"
 
 
 @pytest.mark.filterwarnings("ignore:Cyclopts")
 @pytest.mark.parametrize("problem", ["none.safetensors", "--overwrite", "--size is 0"])
 def test_what_cannot_be_done(
-    problem: str, wave: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    problem: str, wave: Path, tmp_path: Path, impasto_here: Command, refused: Callable[..., str]
 ) -> None:
     there = tmp_path / "there.png"
     there.write_text("mine")
@@ -116,13 +101,9 @@ def test_what_cannot_be_done(
         "--overwrite": [wave, "--graph", there],
         "--size is 0": [wave, "--size", "0", "--graph", there, "--overwrite"],
     }[problem]
-    monkeypatch.setattr(sys, "argv", ["impasto", "inspect", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    output, errors = capsys.readouterr()
-    assert (stopped.value.code, output) == (2, "")
-    assert len(errors.splitlines()) == 1
-    assert errors.startswith("impasto: ")
-    assert problem in errors
+    done = impasto_here("inspect", *arguments)
+    refused(done, problem)
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["there.png"]
     assert there.read_text() == "mine"

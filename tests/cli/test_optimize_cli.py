@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import imagecodecs
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from impasto import cli, workflows
+from impasto import workflows
 from impasto.errors import ImpastoError
 from impasto.evaluation.optimization import Step
 from support import Command, photo
@@ -144,19 +145,13 @@ def test_bad_input_gets_one_clear_line(
     painting: Path,
     picture: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    impasto_here: Command,
+    refused: Callable[..., str],
 ) -> None:
     (tmp_path / "notes.txt").write_text("no image")
     names = {"painting": painting, "picture": picture, "text": tmp_path / "notes.txt"}
     given, words = BAD[case]
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["impasto", "optimize", *(part.format_map(names) for part in given)])
-    with pytest.raises(SystemExit) as caught:
-        cli.main()
-    assert caught.value.code == 2
-    lines = capsys.readouterr().err.strip().splitlines()
-    assert len(lines) == 1
-    assert lines[0].startswith("impasto: ")
-    assert words in lines[0]
+    done = impasto_here("optimize", *(part.format_map(names) for part in given), cwd=tmp_path)
+    refused(done, words)
+    assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "o.png").exists()

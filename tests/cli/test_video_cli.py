@@ -51,7 +51,7 @@ def test_a_frame_is_painted_as_the_photo_would_be(impasto: Command, tmp_path: Pa
         assert distance(ours, stylizer(photo)) < 6  # chroma has half the pixels
 
 
-def test_strength_and_mix_change_from_the_first_frame_to_the_last(impasto: Command, tmp_path: Path) -> None:
+def test_strength_and_mix_change_from_the_first_frame_to_the_last(impasto_here: Command, tmp_path: Path) -> None:
     source = make_clip(tmp_path / "in.mp4", 9, sound=None)
     out = {name: tmp_path / f"{name}.mp4" for name in ("growing", "mixed", "first", "last")}
     common = ("--quality", 95, "--precision", "float32")
@@ -61,7 +61,7 @@ def test_strength_and_mix_change_from_the_first_frame_to_the_last(impasto: Comma
         "first": STYLE,
         "last": ("--style", "udnie-turbo"),
     }.items():
-        done = impasto("video", source, *options, *common, "--out", out[name])
+        done = impasto_here("video", source, *options, *common, "--out", out[name])
         assert done.returncode == 0, done.stderr
     frames, painted = decoded(source), {name: decoded(path) for name, path in out.items()}
     distances = [distance(ours, theirs) for ours, theirs in zip(painted["growing"], frames, strict=True)]
@@ -89,13 +89,13 @@ def test_a_part_of_it_in_another_size_beside_the_original(impasto: Command, tmp_
     assert distance(both[:, :94], both[:, 98:]) > 10
 
 
-def test_keep_colors_and_animations(impasto: Command, tmp_path: Path) -> None:
+def test_keep_colors_and_animations(impasto_here: Command, tmp_path: Path) -> None:
     source = make_clip(tmp_path / "in.mp4", 4, rate=10)
-    done = impasto("video", source, *STYLE, "--keep-colors", "--out", tmp_path / "new folder" / "o.gif")
+    done = impasto_here("video", source, *STYLE, "--keep-colors", "--out", tmp_path / "new folder" / "o.gif")
     assert done.returncode == 0, done.stderr
-    assert impasto("video", tmp_path / "new folder" / "o.gif", *STYLE, cwd=tmp_path).returncode == 0
+    assert impasto_here("video", tmp_path / "new folder" / "o.gif", *STYLE, cwd=tmp_path).returncode == 0
     assert len(decoded(tmp_path / "new folder" / "o-great_wave-turbo.gif")) == 4
-    done = impasto("video", source, *STYLE, "--steady", 0.5, "--no-sound", "--out", tmp_path / "steady.mp4")
+    done = impasto_here("video", source, *STYLE, "--steady", 0.5, "--no-sound", "--out", tmp_path / "steady.mp4")
     assert done.returncode == 0, done.stderr
     assert times(tmp_path / "steady.mp4") == times(source)
     with pytest.raises(StopIteration):
@@ -117,9 +117,9 @@ def wait_for(there: Callable[[], bool]) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_what_is_stopped_or_killed_goes_on_to_the_same_end(
-    how: signal.Signals, impasto: Command, refused: Refused, tmp_path: Path
+    how: signal.Signals, impasto: Command, impasto_here: Command, refused: Refused, tmp_path: Path
 ) -> None:
-    source = make_clip(tmp_path / "in.mp4", 320, rate=4, size=(96, 80))
+    source = make_clip(tmp_path / "in.mp4", 240, rate=4, size=(96, 80))
     arguments = ("video", source, *STYLE, "--keep-colors", "--strength-to", 0.2, "--out", tmp_path / "o.mp4")
     parts = tmp_path / "o.mp4.parts"
     running = start(*arguments)
@@ -132,24 +132,24 @@ def test_what_is_stopped_or_killed_goes_on_to_the_same_end(
         assert "Traceback" not in error
         before = times(tmp_path / "o.mp4")
         assert before == times(source)[: len(before)]
-        assert len(decoded(tmp_path / "o.mp4")) == len(before) < 320
+        assert len(decoded(tmp_path / "o.mp4")) == len(before) < 240
         sound = packets(tmp_path / "o.mp4")
         assert sound == packets(source)[: len(sound)]
         assert abs(times(tmp_path / "o.mp4", "audio")[-1] - before[-1]) < 0.5
     else:
         assert not (tmp_path / "o.mp4").exists()
-    refused(impasto(*arguments), "--overwrite")
-    refused(impasto(*arguments, "--strength", 0.5, "--resume"), "strength", "0.5")
+    refused(impasto_here(*arguments), "--overwrite")
+    refused(impasto_here(*arguments, "--strength", 0.5, "--resume"), "strength", "0.5")
     done = impasto(*arguments, "--resume")
     assert done.returncode == 0, done.stderr
-    assert 0 < int(done.stdout.splitlines()[-2].split()[0].replace(",", "")) < 320
+    assert 0 < int(done.stdout.splitlines()[-2].split()[0].replace(",", "")) < 240
     assert times(tmp_path / "o.mp4") == times(source)
     assert packets(tmp_path / "o.mp4") == packets(source)
     assert not parts.exists()
-    again = impasto(*arguments, "--resume")
+    again = impasto_here(*arguments, "--resume")
     assert again.returncode == 0
     assert "done already" in again.stdout
-    whole = impasto(*arguments[:-1], tmp_path / "whole.mp4")
+    whole = impasto_here(*arguments[:-1], tmp_path / "whole.mp4")
     assert whole.returncode == 0
     pairs = zip(decoded(tmp_path / "o.mp4")[::40], decoded(tmp_path / "whole.mp4")[::40], strict=True)
     assert all(distance(ours, theirs) < 3 for ours, theirs in pairs)
@@ -195,14 +195,14 @@ BAD: dict[str, tuple[tuple[object, ...], tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_input_gets_one_clear_line(case: str, impasto: Command, refused: Refused, tmp_path: Path) -> None:
+def test_bad_input_gets_one_clear_line(case: str, impasto_here: Command, refused: Refused, tmp_path: Path) -> None:
     make_clip(tmp_path / "in.mp4", 3)
     (tmp_path / "there.mp4").write_text("mine")
     (tmp_path / "text.mp4").write_text("no video")
     (tmp_path / "folder.mp4").mkdir()
     before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     arguments, words = BAD[case]
-    refused(impasto("video", *arguments, cwd=tmp_path), *words)
+    refused(impasto_here("video", *arguments, cwd=tmp_path), *words)
     assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
 

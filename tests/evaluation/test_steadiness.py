@@ -54,7 +54,7 @@ def test_the_mean_is_that_of_squares() -> None:
 
 
 def test_the_command_prints_and_writes_it(
-    impasto: Command, photo_folder: Path, tmp_path: Path, refused: Callable[..., str]
+    impasto: Command, impasto_here: Command, photo_folder: Path, tmp_path: Path, refused: Callable[..., str]
 ) -> None:
     arguments = ("great_wave-turbo", "great_wave", "--temporal", "--photos", photo_folder, "--count", 2)
     done = impasto("evaluate", *arguments, "--out", tmp_path)
@@ -63,5 +63,5 @@ def test_the_command_prints_and_writes_it(
     assert list(told) == ["great_wave-turbo", "great_wave"]
     assert f"{100 * told['great_wave-turbo']['mean']:.2f} %" in done.stdout
     assert 0 < told["great_wave-turbo"]["mean"] < told["great_wave"]["mean"] / 1.5  # it learned to be steady
-    refused(impasto("evaluate", *arguments, "--out", tmp_path), "will not overwrite")
-    refused(impasto("evaluate", "great_wave", "--photos", photo_folder), "--painting FILE", "--temporal")
+    refused(impasto_here("evaluate", *arguments, "--out", tmp_path), "will not overwrite")
+    refused(impasto_here("evaluate", "great_wave", "--photos", photo_folder), "--painting FILE", "--temporal")

@@ -93,9 +93,9 @@ def test_what_one_process_finds_wrong_ends_all_with_one_line(
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(
-    impasto: Command, painting: Path, tmp_path: Path, refused: Callable[..., str]
+    impasto_here: Command, painting: Path, tmp_path: Path, refused: Callable[..., str]
 ) -> None:
-    done = impasto("train", painting, "--out", tmp_path / "s.safetensors", *OPTIONS, "--devices", 3, cwd=tmp_path)
+    done = impasto_here("train", painting, "--out", tmp_path / "s.safetensors", *OPTIONS, "--devices", 3, cwd=tmp_path)
     refused(done, "a batch of 4 cannot be shared by 3 processes", "--batch-size 3")
 
 
