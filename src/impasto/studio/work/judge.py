@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,15 +15,14 @@ from impasto.studio.work.packing import pack
 from impasto.studio.work.table import table_of
 
 if TYPE_CHECKING:
-    from impasto.evaluation.run import Progress
+    from impasto.evaluation.meter import Progress
 
 REPORT, ARCHIVE, TABLE = "report", "report.zip", "table.json"
 
 
 def run(desk: Desk) -> None:
-    """Evaluates; one that was stopped begins anew."""
+    """Evaluates; one that was stopped goes on with what it has kept."""
     folder = desk.results / REPORT
-    shutil.rmtree(folder, ignore_errors=True)
     desk.tell(now=True, what="loading the judge", done=0.0, elapsed=0.0)
     report = workflows.evaluate(
         str(desk.request["style"]),
@@ -32,7 +30,7 @@ def run(desk: Desk) -> None:
         _photos(desk),
         _options(desk),
         out=folder,
-        overwrite=True,
+        resume=folder.exists(),
         on_progress=_teller(desk),
         announce=_announcer(desk),
     )
