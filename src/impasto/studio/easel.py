@@ -41,6 +41,7 @@ FULL_FORMATS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 KEPT_PHOTOS = 400
 """So many photos the page's visitors can come back to."""
 KEPT_DECODED = 24
+GONE = "that photo is not here any more; drop it again"
 SMALLEST_SIDE = 16
 """A thinner photo has nothing to paint on."""
 
@@ -104,7 +105,7 @@ class Easel:
         with self._lock:
             found = self._canvases.get(wanted) if isinstance(wanted, str) else None
             if found is None:
-                raise ImpastoError("that photo is not here any more; drop it again")
+                raise ImpastoError(GONE)
             self._canvases.move_to_end(found.id)
             return found
 
@@ -162,6 +163,8 @@ class Easel:
         with self._lock:
             picture = self._decoded.get(canvas.id)
         if picture is None:
+            if not canvas.path.exists():
+                raise ImpastoError(GONE)
             picture = self._decode(canvas.path)
         with self._lock:
             self._keep(canvas.id, picture)

@@ -36,6 +36,10 @@ class Limits:
     """How long the beginning of an upload that was never finished is kept."""
     stylizing: int = 2
     """Photos that are repainted at once; each of them uses all processors by itself."""
+    jobs_waiting: int = 40
+    """Trainings, folders, clips and reports that wait for their turn."""
+    jobs_kept_hours: float = 48.0
+    """How long painted folders and clips are kept; trainings stay until someone removes them."""
     waiting: int = 200
     """Calls that wait for their turn; the next one is told to try again."""
     sessions: int = 256

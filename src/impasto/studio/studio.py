@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from impasto import workflows
+from impasto.errors import ImpastoError
 from impasto.files import images
 from impasto.studio.easel import Easel
+from impasto.studio.job import Job
 from impasto.studio.jobs import Jobs
 from impasto.studio.limits import Limits
 from impasto.studio.places import Places
 from impasto.studio.served import Served
 from impasto.studio.shelf import Shelf
+from impasto.studio.submitting import Files
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,27 @@ class Studio:
     limits: Limits
     samples: dict[str, Path]
     """Sample photos by name, for visitors who have none at hand."""
+
+    def submit(self, kind: str, title: str, request: Mapping[str, Any], files: Files) -> Job:
+        """A new job, as :meth:`Jobs.submit`, where there is room for one. What is too old goes first.
+
+        Raises:
+            ImpastoError: also where too many wait already, or the disk is nearly full.
+        """
+        jobs = self.jobs.all()
+        for job in jobs:
+            self._forget_if_old(job)
+        if sum(job.state == "waiting" for job in jobs) >= self.limits.jobs_waiting:
+            raise ImpastoError(f"{self.limits.jobs_waiting} jobs are waiting already; try again when some are done")
+        if shutil.disk_usage(self.jobs.folder).free < self.limits.spare_bytes:
+            raise ImpastoError("the disk of this computer is nearly full; make room, and try again")
+        return self.jobs.submit(kind, title, request, files)
+
+    def _forget_if_old(self, job: Job) -> None:
+        old = time.time() - job.created > self.limits.jobs_kept_hours * 3600
+        if old and job.kind in ("photos", "video") and job.state in ("done", "failed", "cancelled"):
+            with suppress(ImpastoError):  # somebody else was quicker
+                self.jobs.remove(job.id)
 
 
 @contextmanager

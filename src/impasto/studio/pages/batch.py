@@ -50,11 +50,11 @@ def _begin(studio: Studio, files: list[tuple[Path, str]], look: Look) -> list[st
             raise ImpastoError(f"{name} is neither a photo nor a clip that the studio knows; leave it out")
     request = _request(studio, look)
     style = title_of(studio, look)
-    begun = [studio.jobs.submit("video", f"{name} as {style}", request, {"clip": path}) for path, name in clips]
+    begun = [studio.submit("video", f"{name} as {style}", request, {"clip": path}) for path, name in clips]
     if photos:
         title = photos[0][1] if len(photos) == 1 else f"{len(photos)} photos"
         given = {"photos": [path for path, _ in photos]}
-        begun.append(studio.jobs.submit("photos", f"{title} as {style}", request, given))
+        begun.append(studio.submit("photos", f"{title} as {style}", request, given))
     return [job.id for job in begun]
 
 

@@ -68,4 +68,4 @@ def _begin(studio: Studio, wanted: str, how: str, given: Any, by: Any) -> str:
         "painting": entry.id,
     }
     files: dict[str, Any] = {"photos": photos, **({"painting": painting[0]} if painting else {})}
-    return studio.jobs.submit("judge", f"The judge on {entry.title}", request, files).id
+    return studio.submit("judge", f"The judge on {entry.title}", request, files).id

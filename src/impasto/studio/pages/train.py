@@ -86,4 +86,4 @@ def _begin(studio: Studio, painting: Files, request: dict[str, Any], watched: Fi
         "photos": [one for one, _ in photos],
         "preview": [one for one, _ in watched] or list(studio.samples.values()),
     }
-    return studio.jobs.submit("train", title, {**request, "name": title}, given).id
+    return studio.submit("train", title, {**request, "name": title}, given).id
