@@ -14,7 +14,7 @@ from impasto.cli import app
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "deploy").iterdir())]
-KNOWN = "train|stylize|styles|video|webcam|evaluate|optimize|export|bench|doctor|inspect|data|weights|demo"
+KNOWN = "train|stylize|styles|video|webcam|studio|evaluate|optimize|export|bench|doctor|inspect|data|weights|demo"
 BEFORE = r"(?:^|[;&] |exec |`)(?:[A-Z_]+=\S+ )*(?:docker run .*?)?"
 COMMAND = re.compile(rf"{BEFORE}(impasto(?::cuda)? (?:{KNOWN})[^`'\n#;]*)")
 

@@ -116,7 +116,7 @@ def test_a_plan_keeps_in_memory_what_fits_and_spills_what_does_not() -> None:
 
 def test_too_little_memory_and_too_little_disk_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     network = style_of("turbo").network
-    with pytest.raises(ImpastoError, match=r"4000×6000 pixels take .* GB even in strips.*--max-memory"):
+    with pytest.raises(ImpastoError, match=r"4000×6000 pixels take .* MB even in strips.*--max-memory"):
         make_plan(network, 6000, 4000, least_memory(network, 6000, 4000) // 2)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(10**9, 10**9, 1000))
     with pytest.raises(ImpastoError, match=r"of temporary files, and .*TMPDIR"):
