@@ -48,19 +48,19 @@ def _begin(studio: Studio, files: list[tuple[Path, str]], look: Look) -> list[st
     for _, name in photos:
         if Path(name).suffix.lower() not in images.FORMATS:
             raise ImpastoError(f"{name} is neither a photo nor a clip that the studio knows; leave it out")
-    request = _request(studio, look)
     style = title_of(studio, look)
-    begun = [studio.submit("video", f"{name} as {style}", request, {"clip": path}) for path, name in clips]
+    steady = _request(studio, look, fast=True)  # the network that has learned not to flicker
+    begun = [studio.submit("video", f"{name} as {style}", steady, {"clip": path}) for path, name in clips]
     if photos:
         title = photos[0][1] if len(photos) == 1 else f"{len(photos)} photos"
         given = {"photos": [path for path, _ in photos]}
-        begun.append(studio.submit("photos", f"{title} as {style}", request, given))
+        begun.append(studio.submit("photos", f"{title} as {style}", _request(studio, look), given))
     return [job.id for job in begun]
 
 
-def _request(studio: Studio, look: Look) -> dict[str, Any]:
+def _request(studio: Studio, look: Look, *, fast: bool = False) -> dict[str, Any]:
     """`look` as jobs take it: styles by the names that :func:`impasto.load` knows."""
-    names = studio.shelf.names(list(look.mix))
+    names = studio.shelf.names(list(look.mix), fast=fast)
     return {
         "mix": dict(zip(names, look.mix.values(), strict=True)),
         "strength": look.strength,

@@ -26,6 +26,8 @@ ACTIONS = {
     "cancelled": ("remove",),
 }
 """What can be done with a job in each state; a training can also be finished early."""
+LABELS = {".zip": "ZIP", ".mp4": "MP4", ".safetensors": "style file"}
+"""The results that are there to be downloaded."""
 MOST_IDS = 50
 CURVE_POINTS = 120
 MOST_PICTURES = 12
@@ -110,8 +112,8 @@ def _results(studio: Studio, job: Job) -> list[dict[str, str]]:
     found = []
     for name in job.results:
         path = job.folder / "results" / name
-        if path.suffix in (".zip", ".mp4") and (url := studio.served.url(path)):
-            found.append({"url": url, "name": path.name, "label": "ZIP" if path.suffix == ".zip" else "MP4"})
+        if path.suffix in LABELS and (url := studio.served.url(path)):
+            found.append({"url": url, "name": path.name, "label": LABELS[path.suffix]})
     return found
 
 

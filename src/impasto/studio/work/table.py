@@ -14,13 +14,14 @@ def table_of(report: Report, title: str) -> dict[str, Any]:
     """The headline, columns and rows of a report on one style at one size."""
     result = report.results[0]
     style = result.styles[0]
+    worth = result.worth_text(style)
     painting = ["the painting itself", "", "", "", "", f"{result.painting_checkerboard:.2f}", ""]
     optimized = [_row(row.name, "", row) for row in result.baseline.optimized.values()]
     photos = "1 photo" if len(report.photos) == 1 else f"{len(report.photos)} photos"
     return {
-        "headline": f"{title} is worth {result.worth_text(style)} steps of optimization, in one pass.",
+        "headline": f"{title} is worth {worth.replace('>', 'more than ')} steps of optimization, in one pass.",
         "columns": list(COLUMNS),
-        "rows": [_row(title, result.worth_text(style), style), *optimized, painting],
+        "rows": [_row(title, worth, style), *optimized, painting],
         "judge": (
             f"The judge was {report.judge}, {report.reason}; {photos} of {result.baseline.size}×{result.baseline.size} "
             "pixels. Content: how far the picture is from the photo; style: how far from the painting; both better "
