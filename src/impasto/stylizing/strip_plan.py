@@ -45,8 +45,8 @@ def make_plan(network: NetworkConfig, height: int, width: int, memory: float) ->
     if rows < LEAST_ROWS:
         least = least_memory(network, height, width)
         raise ImpastoError(
-            f"{width}×{height} pixels take {least / 1e6:,.0f} MB even in strips, and {memory / 1e6:,.0f} MB may be used; "
-            "allow more with --max-memory, or make the picture smaller with --size"
+            f"{width}×{height} pixels take {least / 1e6:,.0f} MB even in strips, and {memory / 1e6:,.0f} MB may be "
+            "used; allow more with --max-memory, or make the picture smaller with --size"
         )
     folder = None if in_memory else Path(tempfile.gettempdir())
     if folder is not None and shutil.disk_usage(folder).free < kept:
