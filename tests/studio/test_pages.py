@@ -107,6 +107,7 @@ def test_events_take_any_value(handlers: dict[str, Callable[..., Any]], value: o
     handlers["paint"](value, *CONTROLS)
     handlers["swatches"](value, value)
     handlers["recall"](value, value)
+    handlers["renewed"](value, value)
     handlers["_ready"](value, "")
 
 
@@ -122,12 +123,32 @@ def test_a_file_that_is_no_photo_leaves_the_one_before_ready_to_be_painted(
     assert "error" not in again
 
 
+def test_when_a_training_ends_the_gallery_stays_painted_on_the_visitors_photo(
+    handlers: dict[str, Callable[..., Any]], opened_photo: dict[str, Any]
+) -> None:
+    sample, _ = handlers["renewed"]({"chosen": "udnie"}, {})
+    again, _ = handlers["renewed"]({"chosen": "udnie"}, {})
+    own, _ = handlers["renewed"]({"chosen": "udnie"}, opened_photo)
+    assert sample == again != own
+    assert own["chosen"] == "udnie"
+
+
 def test_a_painting_that_failed_does_not_stop_the_next(
     handlers: dict[str, Callable[..., Any]], opened_photo: dict[str, Any]
 ) -> None:
     failed = handlers["paint"](opened_photo, {"chosen": "gone"}, *CONTROLS[1:])
     assert "there is no style 'gone'" in failed["error"]
     assert handlers["paint"](failed, *CONTROLS)["after"]
+
+
+def test_a_style_is_chosen_from_a_list_that_the_server_has_forgotten(studio: Studio) -> None:
+    from impasto.studio import page
+
+    dropdowns = [block for block in page.build(studio).blocks.values() if block.get_block_name() == "dropdown"]
+    assert len(dropdowns) == 2
+    for dropdown in dropdowns:
+        assert dropdown.preprocess("yours:new") == "yours:new"
+        assert dropdown.preprocess(["x"]) == ""
 
 
 def test_a_second_style_that_cannot_be_mixed_with_the_first_is_left_out(
@@ -147,6 +168,23 @@ def test_a_picture_of_the_gallery_that_was_removed_is_painted_again(studio: Stud
     again = [style["picture"] for style in gallery.value("udnie")["styles"]]
     assert urls[1:] == again[1:]
     assert Path("/", again[0].partition("file=")[2]).exists()
+
+
+def test_a_style_that_cannot_be_loaded_has_no_picture_and_spoils_no_others(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from impasto.studio.pages.looks import Gallery
+
+    stylizer = studio.shelf.stylizer
+
+    def failing(wanted: list[str], **options: bool) -> Any:
+        if "udnie" in wanted:
+            raise ImpastoError("it belongs to another gallery")
+        return stylizer(wanted, **options)
+
+    monkeypatch.setattr(studio.shelf, "stylizer", failing)
+    pictures = {style["id"]: style["picture"] for style in Gallery(studio).value("udnie")["styles"]}
+    assert [name for name, picture in pictures.items() if not picture] == ["udnie"]
 
 
 def test_frames_beyond_what_can_be_live_are_refused_at_once(studio: Studio) -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,12 +138,16 @@ class Easel:
             return workflows.stylize_image(stylizer, canvas.path, target, options)
 
     def swatches(self, canvas: Canvas, entries: Sequence[Entry]) -> dict[str, Path]:
-        """How the photo looks in each of the styles, by id: small JPEGs."""
+        """How the photo looks in each of the styles, by id: small JPEGs. A style that cannot be loaded has none.
+
+        Raises:
+            ImpastoError: the photo is not here any more.
+        """
         with self._turn:
             picture = _within(self._picture(canvas), SWATCH_WORKING_SIDE)
         found = {}
         for entry in entries:
-            with self._turn:  # one by one: who waits for a photo comes in between
+            with self._turn, suppress(ImpastoError):  # one by one: who waits for a photo comes in between
                 painted = _within(self._painted(picture, Look(entry.id)), SWATCH_SIDE)
                 found[entry.id] = self._write(painted, quality=80)
         return found

@@ -41,6 +41,17 @@ def part(name: str, value: Any = None, *, calls: list[Callable[..., Any]] | None
     )
 
 
+def choices(of: list[tuple[str, str]], **options: Any) -> gr.Dropdown:
+    """A list to choose from, of titles and values, which changes while the page is open.
+
+    Gradio takes only what is in the list, and knows how a page's list has changed only as long as it remembers that
+    page; whether what was chosen exists is for whoever looks for it to say.
+    """
+    made = gr.Dropdown(of, filterable=False, **options)
+    made.preprocess = lambda payload: payload if isinstance(payload, str) else ""
+    return made
+
+
 def drop(title: str, hint: str, elem_id: str, *, accept: str = IMAGES, most: int = 1) -> gr.HTML:
     """A place to drop up to `most` files; :func:`dropped` reads its value, and its event is `files`."""
     value = {"title": title, "hint": hint, "accept": accept, "multiple": most > 1, "most": most}

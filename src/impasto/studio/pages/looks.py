@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from impasto.errors import ImpastoError
 from impasto.studio.easel import Canvas
 from impasto.studio.look import Look
-from impasto.studio.parts import part, record, url_of
+from impasto.studio.parts import choices, part, record, url_of
 from impasto.studio.shelf import FIRST, Entry
 from impasto.studio.studio import Studio
 
@@ -96,28 +98,38 @@ class Gallery:
     def value(self, chosen: str, canvas: Canvas | None = None) -> dict[str, Any]:
         """The picker's value: the styles, painted on that canvas or on the sample."""
         entries = self._studio.shelf.entries()
-        pictures = self._samples(entries) if canvas is None else self._studio.easel.swatches(canvas, entries)
+        pictures = self._pictures_of(canvas, entries)
         known = [entry.id for entry in entries]
         styles = [
-            {"id": entry.id, "title": entry.title, "by": entry.by, "picture": url_of(pictures[entry.id])}
+            {"id": entry.id, "title": entry.title, "by": entry.by, "picture": _url(pictures.get(entry.id))}
             for entry in entries
         ]
         return {"styles": styles, "chosen": chosen if chosen in known else FIRST}
+
+    def _pictures_of(self, canvas: Canvas | None, entries: Sequence[Entry]) -> dict[str, Path]:
+        if canvas is not None:
+            with suppress(ImpastoError):  # the photo was removed at this moment
+                return self._studio.easel.swatches(canvas, entries)
+        return self._samples(entries)
 
     def _samples(self, entries: Sequence[Entry]) -> dict[str, Path]:
         # Those of styles that came later are removed when they are old, as all that the page shows.
         pictures = {entry: path for entry, path in self._pictures.items() if path.exists()}
         missing = [entry for entry in entries if entry not in pictures]
         painted = self._studio.easel.swatches(self._canvas, missing) if missing else {}
-        self._pictures = pictures | {entry: painted[entry.id] for entry in missing}
+        self._pictures = pictures | {entry: painted[entry.id] for entry in missing if entry.id in painted}
         return {entry.id: path for entry, path in self._pictures.items()}
+
+
+def _url(path: Path | None) -> str:
+    return "" if path is None else url_of(path)
 
 
 def build(studio: Studio, gallery: Gallery) -> LookPanel:
     picker = part("picker", gallery.value(FIRST))
     strength = gr.Slider(0, 1, 1, step=0.05, label="Strength", info="From the photo as it is to the painting")
     stroke = gr.Slider(0.5, 2, 1, step=0.1, label="Size of the strokes")
-    partner = gr.Dropdown(_partners(studio, FIRST), value=NO_PARTNER, label="Mix with", filterable=False)
+    partner = choices(_partners(studio, FIRST), value=NO_PARTNER, label="Mix with")
     share = gr.Slider(0, 1, 0.5, step=0.05, label="How much of the second", visible=False)
     keep = gr.Checkbox(False, label="Keep the photo's colours")
     panel = LookPanel(picker, strength, partner, share, keep, stroke)
@@ -134,9 +146,9 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private",
 
 
 def _partner_for(studio: Studio, picked: Any, chosen: str) -> tuple[Any, Any]:
-    choices = _partners(studio, chosen_in(picked))
-    kept = chosen if chosen in [value for _, value in choices] else NO_PARTNER
-    return gr.Dropdown(choices=choices, value=kept), gr.Slider(visible=kept != NO_PARTNER)
+    partners = _partners(studio, chosen_in(picked))
+    kept = chosen if chosen in [value for _, value in partners] else NO_PARTNER
+    return gr.Dropdown(choices=partners, value=kept), gr.Slider(visible=kept != NO_PARTNER)
 
 
 def _partners(studio: Studio, style: str) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import gradio as gr
@@ -46,13 +47,8 @@ def connect(studio: Studio, easel: gr.HTML, panel: LookPanel, gallery: Gallery, 
         return gr.skip() if record(value).get("error") else paint(value, *controls)
 
     def swatches(value: Any, picked: Any) -> Any:
-        value = record(value)
-        if not value.get("photo") or value.get("error"):
-            return gr.skip()
-        try:
-            return gallery.value(chosen_in(picked), _canvas(studio, value))
-        except ImpastoError:
-            return gr.skip()
+        canvas = None if record(value).get("error") else canvas_of(studio, value)
+        return gr.skip() if canvas is None else gallery.value(chosen_in(picked), canvas)
 
     def paint_in_full(value: Any, *controls: Any) -> dict[str, Any]:
         try:
@@ -80,6 +76,13 @@ def connect(studio: Studio, easel: gr.HTML, panel: LookPanel, gallery: Gallery, 
     recalled.then(None, panel.inputs, js=TELL_SCRIPTS, api_visibility="private")
     full: dict[str, Any] = {**PAINTING, "concurrency_id": "full", "concurrency_limit": 1}
     easel.full(paint_in_full, [easel, *panel.inputs], courier, **full)
+
+
+def canvas_of(studio: Studio, value: Any) -> Canvas | None:
+    """The photo that is open on a page; None where there is none."""
+    with suppress(ImpastoError):
+        return _canvas(studio, record(value))
+    return None
 
 
 def _opened(studio: Studio, value: dict[str, Any]) -> Canvas:
