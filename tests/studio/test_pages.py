@@ -226,3 +226,38 @@ def test_a_style_that_was_replaced_by_hand_is_loaded_anew_and_a_damaged_one_is_l
     target.unlink()
     with pytest.raises(ImpastoError, match="there is no style"):
         studio.shelf.stylizer(["yours:mine"])
+
+
+def test_the_judge_is_told_what_people_call_a_style_that_was_trained_here(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from impasto.files import gallery
+    from impasto.studio.pages import compare
+
+    monkeypatch.setattr("impasto.studio.supervisor.Supervisor._start_next", lambda supervisor: None)
+    target = studio.shelf.folder / "quay.safetensors"
+    target.write_bytes(gallery.bundled()["udnie"][0].read_bytes())
+    target.with_suffix(".json").write_text('{"title": "The Quay"}')
+    painting = studio.samples["chelsea"]
+    given = {"files": [{"path": str(painting)}]}
+    job = studio.jobs.get(compare._begin(studio, "yours:quay", "", given, None))
+    assert job.request["title"] == "The Quay"
+    studio.jobs.cancel(job.id)
+    target.unlink()
+
+
+@pytest.mark.parametrize(("state", "stays"), [("done", False), ("interrupted", False), ("waiting", True)])
+def test_what_was_painted_goes_some_days_after_it_ended(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, state: str, stays: bool
+) -> None:
+    from impasto.studio import records
+
+    monkeypatch.setattr("impasto.studio.supervisor.Supervisor._start_next", lambda supervisor: None)
+    files = {"photos": [studio.samples["chelsea"]]}
+    job = studio.submit("photos", "x", {"style": "udnie"}, files)
+    records.set_state(job.folder, state)
+    studio.submit("photos", "y", {"style": "udnie"}, files)
+    assert studio.jobs.get(job.id).state == state  # however long it took: it has only just ended
+    os.utime(job.folder / records.STATE, (1, 1))
+    studio.submit("photos", "z", {"style": "udnie"}, files)
+    assert job.folder.exists() == stays

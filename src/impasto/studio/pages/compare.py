@@ -66,6 +66,7 @@ def _begin(studio: Studio, wanted: str, how: str, given: Any, by: Any) -> str:
         "steps": steps,
         "size": 256,
         "painting": entry.id,
+        "title": entry.title,
     }
     files: dict[str, Any] = {"photos": photos, **({"painting": painting[0]} if painting else {})}
     return studio.submit("judge", f"The judge on {entry.title}", request, files).id
