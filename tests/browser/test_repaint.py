@@ -200,3 +200,18 @@ def test_a_style_that_was_chosen_while_the_swatches_come_stays_chosen(visit: Vis
     page.locator(".swatch", has_text="Linocut").click()
     page.wait_for_timeout(2500)
     assert page.locator(".swatch:has(:checked)").inner_text() == "Linocut"
+
+
+def test_a_file_that_cannot_be_opened_does_not_end_the_work_on_the_photo_before(
+    visit: Visit, jpeg: Path, tmp_path: Path
+) -> None:
+    page = visit.page
+    painted = put(page, jpeg)
+    torn = tmp_path / "torn.jpg"
+    torn.write_bytes(jpeg.read_bytes()[:300])
+    page.set_input_files(".easel-empty input[type=file]", torn)
+    page.wait_for_selector(".easel-error:has-text('torn.jpg')")
+    assert page.is_enabled(".easel-full")
+    page.locator(".swatch").nth(2).click()
+    changed(page, painted)
+    assert page.inner_text(".easel-error") == ""

@@ -66,6 +66,32 @@ def test_a_clip_comes_back_as_an_mp4_with_its_sound_and_plays(visit: Visit, tmp_
     with av.open(io.BytesIO(taken(page, "repaint"))) as film:
         assert sum(1 for _ in film.decode(video=0)) == 20
         assert len(film.streams.audio) == 1
+    # A board that is looked at again and again moves nothing: a clip would stop, and the keyboard lose its place.
+    page.evaluate("document.querySelector('#work-repaint video').play()")
+    page.focus("#work-repaint .card .actions button")
+    for _ in range(2):
+        with page.expect_response(lambda answer: "component_server" in answer.url):
+            pass
+    assert page.evaluate("document.activeElement.closest('.card') !== null")
+    assert not page.evaluate("document.querySelector('#work-repaint video').paused")
+
+
+def test_two_pages_of_one_visitor_know_of_each_others_work(visit: Visit, tmp_path: Path) -> None:
+    first, second = visit.page, visit.context.new_page()
+    second.goto(visit.url)
+    for number, page in enumerate((first, second)):
+        page.bring_to_front()
+        picture = tmp_path / f"page {number}.jpg"
+        photo(number, 60, 40).save(picture)
+        page.click("#tab-batch-button")
+        page.set_input_files("#batch-drop input[type=file]", picture)
+        page.click("#batch-start:not([disabled])")
+        page.wait_for_selector(f"#work-repaint .card:has-text('page {number}.jpg')")
+    first.bring_to_front()
+    first.reload()
+    first.click("#tab-batch-button")
+    for number in range(2):
+        first.wait_for_selector(f"#work-repaint .card:has-text('page {number}.jpg')")
 
 
 def test_a_job_can_be_cancelled(visit: Visit, tmp_path: Path) -> None:

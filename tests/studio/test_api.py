@@ -66,6 +66,7 @@ def test_what_is_wrong_comes_back_in_words(server: Server, folder: Path) -> None
     for options, words in (
         ({"style": "nope"}, "there is no style 'nope'"),
         ({"strength": 2}, "the strength is 2"),
+        ({"strength": "full"}, "the strength is 'full'; it is a number"),
         ({"mix_with": "udnie", "share": -1}, "the share of the second style"),
     ):
         with pytest.raises(Exception, match=words):
@@ -73,6 +74,9 @@ def test_what_is_wrong_comes_back_in_words(server: Server, folder: Path) -> None
     (folder / "photo.png").write_text("no photo")
     with pytest.raises(Exception, match=r"cannot read photo\.png: not a JPEG"):
         client.predict(handle_file(str(folder / "photo.png")), api_name="/repaint")
+    with pytest.raises(Exception, match="drop it again"):
+        client.predict(None, api_name="/repaint")
+    assert "Traceback" not in server.log.read_text()
     client.close()
 
 

@@ -30,8 +30,9 @@ def build(studio: Studio) -> None:
         stroke: float = 1.0,
     ) -> gr.FileData:
         """A photo repainted in full size."""
-        path, name = uploaded(photo)
+        path, name = None, ""
         try:
+            path, name = uploaded(photo)
             look = Look(style, strength, mix_with or None, share, keep_colors, stroke)
             canvas = studio.easel.put(path, name)
             return gr.FileData(path=str(studio.easel.paint_in_full(canvas, look, Path(name).stem)))

@@ -90,4 +90,6 @@ class Desk:
         """`text` as people may see it, who know their files by other names and have no use for the server's folders."""
         for below, name in self.originals.items():
             text = text.replace(str(self.folder / records.GIVEN / below), name)
-        return in_one_line(text.replace(f"{self.folder}/", "").replace(str(self.folder), "the job"), 1000)
+        for place in (self.folder, self.styles):
+            text = text.replace(f"{place}/", "")
+        return in_one_line(text.replace(str(self.folder), "the job"), 1000)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import secrets
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +19,9 @@ from PIL import Image
 from impasto import workflows
 from impasto.errors import ImpastoError
 from impasto.files import images
-from impasto.studio.limits import Limits
 from impasto.studio.look import Look
 from impasto.studio.naming import file_name
+from impasto.studio.places import Places
 from impasto.studio.shelf import Entry, Shelf
 from impasto.stylizing.arrange import resized
 from impasto.stylizing.manner import working_size
@@ -42,6 +44,9 @@ KEPT_PHOTOS = 400
 """So many photos the page's visitors can come back to."""
 KEPT_DECODED = 24
 GONE = "that photo is not here any more; drop it again"
+FULL = "the studio's disk is full; older pictures go after some hours, please try again later"
+ROOM_SEEN = 5.0
+"""Seconds between two looks at the disk."""
 SMALLEST_SIDE = 16
 """A thinner photo has nothing to paint on."""
 
@@ -64,16 +69,20 @@ class Canvas:
 class Easel:
     """Holds the photos of the page's visitors by id and paints them. All of it may be called from several threads."""
 
-    def __init__(self, shelf: Shelf, out: Path, limits: Limits) -> None:
-        """Pictures for the page are written into the folder `out`."""
+    def __init__(self, shelf: Shelf, places: Places) -> None:
+        """Pictures for the page are written to `places`, as long as there is room."""
         self.shelf = shelf
-        self.out = out
-        self.limits = limits
+        self.out = places.uploads / "painted"
+        self.limits = places.limits
+        self._places = places
         self._canvases: OrderedDict[str, Canvas] = OrderedDict()
         self._decoded: OrderedDict[str, images.Picture] = OrderedDict()
         self._lock = threading.Lock()
-        self._turn = threading.BoundedSemaphore(limits.stylizing)
+        self._turn = threading.BoundedSemaphore(self.limits.stylizing)
         self._turn_in_full = threading.BoundedSemaphore(1)
+        self._frames = threading.BoundedSemaphore(self.limits.frames)
+        self._looked = float("-inf")
+        self._has_room = True
 
     def put(self, path: Path, name: str) -> Canvas:
         """A new canvas of the photo in the file `path`.
@@ -124,26 +133,42 @@ class Easel:
         target = self.out / secrets.token_hex(12) / file_name(f"{name}{suffix}", "photo.jpg")
         stylizer, rows = self._stylizer(look)
         with self._turn_in_full:
+            self._require_room()
             options = workflows.StylizeOptions(quality=FULL_QUALITY, manner=look.manner(rows))
             return workflows.stylize_image(stylizer, canvas.path, target, options)
 
     def swatches(self, canvas: Canvas, entries: Sequence[Entry]) -> dict[str, Path]:
-        """How the photo looks in each of the styles, by id: small JPEGs."""
+        """How the photo looks in each of the styles, by id: small JPEGs. A style that cannot be loaded has none.
+
+        Raises:
+            ImpastoError: the photo is not here any more.
+        """
         with self._turn:
             picture = _within(self._picture(canvas), SWATCH_WORKING_SIDE)
-            return {
-                entry.id: self._write(_within(self._painted(picture, Look(entry.id)), SWATCH_SIDE), quality=80)
-                for entry in entries
-            }
+        found = {}
+        for entry in entries:
+            with self._turn, suppress(ImpastoError):  # one by one: who waits for a photo comes in between
+                painted = _within(self._painted(picture, Look(entry.id)), SWATCH_SIDE)
+                found[entry.id] = self._write(painted, quality=80)
+        return found
 
     def paint_frame(self, data: bytes, look: Look) -> bytes:
-        """A camera's frame, JPEG to JPEG, by the fastest network."""
-        with self._turn:
-            frame = images.read_small(
-                "the camera's frame", at_least=FRAME_SIDE, data=data, max_pixels=self.limits.frame_pixels
-            )
-            picture = _within(images.Picture(frame), FRAME_SIDE)
-            painted = self._painted(picture, look, fast=True)
+        """A camera's frame, JPEG to JPEG, by the fastest network.
+
+        Raises:
+            ImpastoError: it is none, or so many wait already that it would be too late for a live picture.
+        """
+        if not self._frames.acquire(blocking=False):
+            raise ImpastoError("too many cameras at once; a moment, please")
+        try:
+            with self._turn:
+                frame = images.read_small(
+                    "the camera's frame", at_least=FRAME_SIDE, data=data, max_pixels=self.limits.frame_pixels
+                )
+                picture = _within(images.Picture(frame), FRAME_SIDE)
+                painted = self._painted(picture, look, fast=True)
+        finally:
+            self._frames.release()
         buffer = io.BytesIO()
         Image.fromarray(painted.pixels).save(buffer, "jpeg", quality=80)
         return buffer.getvalue()
@@ -180,7 +205,16 @@ class Easel:
         pixels: NDArray[np.uint8] = images.read_small(path, at_least=WORKING_SIDE, max_pixels=self.limits.photo_pixels)
         return _within(images.Picture(pixels, icc=images.profile_of(path)), WORKING_SIDE)
 
+    def _require_room(self) -> None:
+        """Raises ImpastoError where what the page shows has taken all that it may; looks now and then."""
+        if time.monotonic() - self._looked > ROOM_SEEN:
+            self._looked = time.monotonic()
+            self._has_room = self._places.room() > 0
+        if not self._has_room:
+            raise ImpastoError(FULL)
+
     def _write(self, picture: images.Picture, quality: int = SCREEN_QUALITY) -> Path:
+        self._require_room()
         path = self.out / f"{secrets.token_hex(12)}.jpg"
         images.write(path, picture, quality=quality)
         return path

@@ -26,6 +26,8 @@ class Limits:
     """A photo that is repainted: more than any phone takes, and about 1 GB of memory while it is painted."""
     frame_pixels: int = 2 * MEGABYTE
     """A frame of a visitor's camera."""
+    frames: int = 8
+    """Frames of all cameras that wait or are painted at once; further ones are refused."""
     scratch_bytes: int = 8 * GIGABYTE
     """All temporary files together, or most of the free disk, where that is less."""
     spare_bytes: int = GIGABYTE
@@ -39,7 +41,7 @@ class Limits:
     jobs_waiting: int = 40
     """Trainings, folders, clips and reports that wait for their turn."""
     jobs_kept_hours: float = 48.0
-    """How long painted folders and clips are kept; trainings stay until someone removes them."""
+    """How long folders and clips are kept after they were painted or paused; trainings stay until they are removed."""
     waiting: int = 200
     """Calls that wait for their turn; the next one is told to try again."""
     sessions: int = 256

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from impasto.config import require
 from impasto.errors import ImpastoError
 from impasto.stylizing.manner import Manner
 
@@ -27,6 +28,11 @@ class Look:
     """Size of the strokes, 0.25 to 4."""
 
     def __post_init__(self) -> None:
+        require(isinstance(self.style, str), "the style is named by its id")
+        require(self.partner is None or isinstance(self.partner, str), "the second style is named by its id")
+        for name in ("strength", "share", "stroke"):
+            value = getattr(self, name)
+            require(isinstance(value, int | float), f"the {name} is {value!r:.80}; it is a number")
         if not 0 <= self.share <= 1:
             raise ImpastoError(f"the share of the second style is {self.share}; it must lie between 0 and 1")
         Manner(strength=self.strength, stroke=self.stroke)

@@ -42,11 +42,12 @@ def build(studio: Studio) -> gr.Blocks:
             batch.build(studio, panel)
         repaint.connect(studio, easel, panel, gallery, courier)
 
-        def renewed(picked: Any) -> tuple[Any, Any]:
+        def renewed(picked: Any, shown: Any) -> tuple[Any, Any]:
             """The styles as they are now, for a page that was opened or whose training has ended."""
-            return gallery.value(looks.chosen_in(picked)), gr.Dropdown(choices=compare.styles_of(studio))
+            styles = gallery.value(looks.chosen_in(picked), repaint.canvas_of(studio, shown))
+            return styles, gr.Dropdown(choices=compare.styles_of(studio))
 
-        for event in (page.load, trainings.finished):
-            event(renewed, panel.picker, [panel.picker, judged], **looks.QUIET)
+        page.load(renewed, [panel.picker, easel], [panel.picker, judged], **looks.QUIET)
+        trainings.finished(renewed, [panel.picker, easel], [panel.picker, judged], **repaint.PAINTING)
         api.build(studio)
     return page

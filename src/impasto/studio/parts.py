@@ -11,6 +11,7 @@ import gradio as gr
 from gradio.processing_utils import get_upload_folder
 
 from impasto.errors import ImpastoError
+from impasto.studio.naming import file_name
 
 ADDRESS = "gradio_api/file="
 IMAGES = "image/*,.tif,.tiff"
@@ -40,6 +41,17 @@ def part(name: str, value: Any = None, *, calls: list[Callable[..., Any]] | None
     )
 
 
+def choices(of: list[tuple[str, str]], **options: Any) -> gr.Dropdown:
+    """A list to choose from, of titles and values, which changes while the page is open.
+
+    Gradio takes only what is in the list, and knows how a page's list has changed only as long as it remembers that
+    page; whether what was chosen exists is for whoever looks for it to say.
+    """
+    made = gr.Dropdown(of, filterable=False, **options)
+    made.preprocess = lambda payload: payload if isinstance(payload, str) else ""
+    return made
+
+
 def drop(title: str, hint: str, elem_id: str, *, accept: str = IMAGES, most: int = 1) -> gr.HTML:
     """A place to drop up to `most` files; :func:`dropped` reads its value, and its event is `files`."""
     value = {"title": title, "hint": hint, "accept": accept, "multiple": most > 1, "most": most}
@@ -48,12 +60,17 @@ def drop(title: str, hint: str, elem_id: str, *, accept: str = IMAGES, most: int
 
 def dropped(value: Any, most: int) -> list[tuple[Path, str]]:
     """The files that lie there. Raises ImpastoError as :func:`uploaded`, or for more than `most`."""
-    files = value.get("files") if isinstance(value, dict) else None
+    files = record(value).get("files")
     if not isinstance(files, list):
         return []
     if len(files) > most:
         raise ImpastoError(f"{len(files):,} files are more than the {most:,} that are taken at a time")
     return [uploaded(one) for one in files]
+
+
+def record(value: object) -> dict[str, Any]:
+    """The value of a part as what it should be: what comes from a page may be anything."""
+    return value if isinstance(value, dict) else {}
 
 
 def url_of(path: Path) -> str:
@@ -70,14 +87,21 @@ def uploaded(data: object) -> tuple[Path, str]:
     Raises:
         ImpastoError: it does not.
     """
-    data = data.model_dump() if isinstance(data, gr.FileData) else data
-    given = data.get("path") if isinstance(data, dict) else None
-    folder = Path(get_upload_folder()).resolve()
-    path = Path(given).resolve() if isinstance(given, str) and "\0" not in given else folder
-    if not path.is_relative_to(folder) or not path.is_file():
+    told = record(data.model_dump() if isinstance(data, gr.FileData) else data)
+    path = _in_uploads(told.get("path"))
+    if path is None:
         raise ImpastoError("that file is not here any more; drop it again")
-    name = data.get("orig_name") if isinstance(data, dict) else None
-    return path, Path(str(name or path.name)).name[:100] or path.name
+    name = told.get("orig_name")
+    return path, file_name(name if isinstance(name, str) else path.name, path.name)
+
+
+def _in_uploads(given: object) -> Path | None:
+    folder = Path(get_upload_folder()).resolve()
+    try:
+        path = Path(given).resolve() if isinstance(given, str) else folder
+        return path if path.is_relative_to(folder) and path.is_file() else None
+    except (OSError, ValueError):  # longer than any name, or with letters that are none
+        return None
 
 
 def in_words(error: Exception, path: Path | None = None, name: str = "") -> str:

@@ -105,7 +105,7 @@ def settled(folder: Path, kind: str, code: int | None, why: str) -> tuple[str, s
     if ended in ("done", "failed"):
         return ended, records.text(outcome, "error")
     saved = records.text(records.read(folder / records.PROGRESS), "saved")
-    kept = _kept(kind, saved)
+    kept = f"all up to {saved} is saved" if saved else "what is done is saved"
     if ended == "stopped" or code is None:
         return "interrupted", f"{why}; {kept}; resume it"
     if code >= 0:
@@ -114,9 +114,3 @@ def settled(folder: Path, kind: str, code: int | None, why: str) -> tuple[str, s
     if -code in CRASHES and kind in ("photos", "video"):
         return "failed", f"{how}: one of the files may be damaged in a way that nothing foresaw"
     return "interrupted", f"{how}; {kept}; resume it"
-
-
-def _kept(kind: str, saved: str) -> str:
-    if kind == "judge":
-        return "it will begin anew"
-    return f"all up to {saved} is saved" if saved else "what is done is saved"

@@ -37,6 +37,8 @@ class Served:
 def _link(path: Path, link: Path) -> None:
     try:
         os.link(path, link)
+    except FileExistsError:  # another thread was quicker
+        return
     except OSError:  # another disk, or one that knows no links
         part = link.with_name(f".{link.name}.{secrets.token_hex(4)}.part")
         shutil.copyfile(path, part)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from typing import Any
 from impasto import workflows
 from impasto.errors import ImpastoError
 from impasto.files import gallery, style_file
+from impasto.studio import records
 from impasto.stylizing.stylizer import Stylizer
 
 TURBO = gallery.ENDINGS["turbo"]
@@ -22,6 +22,10 @@ YOURS = "yours:"
 KEPT_STYLIZERS = 4
 DRAWN = "drawn by a program"
 FIRST = workflows.DEFAULT_STYLE
+
+
+_Loaded = tuple[tuple[str, ...], tuple[float, ...]]
+"""Names of styles, and when the files of those that can change were written."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Entry:
     row: str | int
     painting: Path | None = None
     """A picture of its painting, where there is one."""
+    written: float = 0.0
+    """When the file was last written, in seconds since 1970; 0 for a bundled one."""
 
 
 class Shelf:
@@ -50,7 +56,7 @@ class Shelf:
         self.folder = folder
         self._bundled = {entry.id: entry for entry in _bundled()}
         self._own: dict[tuple[Path, float], Entry] = {}
-        self._stylizers: OrderedDict[tuple[str, ...], tuple[Stylizer, dict[str, str]]] = OrderedDict()
+        self._stylizers: OrderedDict[_Loaded, tuple[Stylizer, dict[str, str]]] = OrderedDict()
         self._lock = threading.Lock()
 
     def entries(self) -> list[Entry]:
@@ -93,12 +99,13 @@ class Shelf:
         names = self.names(wanted, fast=fast)
         bundled = workflows.styles()
         if all(name in bundled for name in names):  # one Stylizer for all of them
-            key = tuple(name for name in bundled if name.endswith(TURBO) == names[0].endswith(TURBO))
+            together = tuple(name for name in bundled if name.endswith(TURBO) == names[0].endswith(TURBO))
         else:
-            key = tuple(dict.fromkeys(names))
+            together = tuple(dict.fromkeys(names))
+        key = (together, tuple(self.find(one).written for one in wanted if one not in self._bundled))
         with self._lock:
             if key not in self._stylizers:
-                stylizer, rows = workflows.load_several(key)
+                stylizer, rows = workflows.load_several(together)
                 self._stylizers[key] = stylizer.for_changing(), rows
             self._stylizers.move_to_end(key)
             while len(self._stylizers) > KEPT_STYLIZERS:
@@ -107,14 +114,13 @@ class Shelf:
         return stylizer, [rows[name] for name in names]
 
     def _yours(self) -> list[Entry]:
-        found = []
+        found: dict[tuple[Path, float], Entry] = {}
         for path in self.folder.glob(f"*{workflows.STYLE_SUFFIX}"):
             with suppress(OSError, ImpastoError):  # removed in this moment, or damaged by hand
-                changed = path.stat().st_mtime
-                if (path, changed) not in self._own:
-                    self._own[path, changed] = _own(path)
-                found.append((changed, self._own[path, changed]))
-        return [entry for _, entry in sorted(found, key=lambda pair: (-pair[0], pair[1].id))]
+                written = path.stat().st_mtime
+                found[path, written] = self._own.get((path, written)) or _own(path, written)
+        self._own = found
+        return sorted(found.values(), key=lambda entry: (-entry.written, entry.id))
 
 
 def _bundled() -> list[Entry]:
@@ -133,21 +139,20 @@ def _bundled() -> list[Entry]:
     return sorted(entries, key=lambda entry: (entry.by == DRAWN, entry.id != FIRST, entry.title))
 
 
-def _own(path: Path) -> Entry:
+def _own(path: Path, written: float) -> Entry:
     style = style_file.load(path)
-    told: dict[str, Any] = {}
-    with suppress(OSError, ValueError):
-        told = dict(json.loads(path.with_suffix(".json").read_text("utf-8")))
+    told = records.read(path.with_suffix(".json"))
     painting = path.with_suffix(".jpg")
     return Entry(
         id=f"{YOURS}{path.stem}",
-        title=str(told.get("title") or path.stem.replace("_", " ")),
+        title=records.text(told, "title") or path.stem.replace("_", " "),
         by="trained here",
         group="yours",
         base=style.base.name if style.base else "",
         path=path,
         row=0,
         painting=painting if painting.exists() else None,
+        written=written,
     )
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from impasto import workflows
 from impasto.errors import ImpastoError
 from impasto.files import images
+from impasto.studio import records
 from impasto.studio.easel import Easel
 from impasto.studio.job import Job
 from impasto.studio.jobs import Jobs
@@ -54,9 +55,11 @@ class Studio:
         return self.jobs.submit(kind, title, request, files)
 
     def _forget_if_old(self, job: Job) -> None:
-        old = time.time() - job.created > self.limits.jobs_kept_hours * 3600
-        if old and job.kind in ("photos", "video") and job.state in ("done", "failed", "cancelled"):
-            with suppress(ImpastoError):  # somebody else was quicker
+        if job.kind not in ("photos", "video") or job.state in ("waiting", "running"):
+            return
+        with suppress(ImpastoError, OSError):  # somebody else was quicker
+            settled = (job.folder / records.STATE).stat().st_mtime
+            if time.time() - settled > self.limits.jobs_kept_hours * 3600:
                 self.jobs.remove(job.id)
 
 
@@ -67,14 +70,14 @@ def open_studio(places: Places) -> Iterator[Studio]:
     Raises:
         ImpastoError: another studio is open in that library.
     """
-    shelf, files, limits = Shelf(places.styles), places.uploads, places.limits
-    easel = Easel(shelf, files / "painted", limits)
+    shelf, files = Shelf(places.styles), places.uploads
+    easel = Easel(shelf, places)
     samples = {
         name: _written(files / "samples" / f"{name}.jpg", pixels)
         for name, pixels in zip(workflows.SAMPLE_PHOTOS, workflows.sample_photos(), strict=True)
     }
     with Jobs(places.jobs, places.styles) as jobs:
-        yield Studio(shelf, easel, jobs, Served(files / "served"), limits, samples)
+        yield Studio(shelf, easel, jobs, Served(files / "served"), places.limits, samples)
 
 
 def _written(path: Path, pixels: NDArray[np.uint8]) -> Path:

@@ -12,7 +12,7 @@ from impasto.files import images
 from impasto.studio.look import Look
 from impasto.studio.pages import work
 from impasto.studio.pages.looks import QUIET, LookPanel, look_of, title_of
-from impasto.studio.parts import IMAGES, drop, dropped, refusal
+from impasto.studio.parts import IMAGES, drop, dropped, record, refusal
 from impasto.studio.studio import Studio
 
 CLIPS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".3gp", ".ts")
@@ -27,15 +27,15 @@ def build(studio: Studio, panel: LookPanel) -> None:
     start = gr.Button("Repaint them", variant="primary", interactive=False, elem_id="batch-start")
     board = work.build(studio, "repaint", NONE_YET)
 
-    def begin(given: dict[str, Any], *controls: Any) -> tuple[Any, Any]:
+    def begin(given: Any, *controls: Any) -> tuple[Any, Any]:
         try:
-            look = look_of(*controls)
+            look = look_of(studio, *controls)
             jobs = _begin(studio, dropped(given, most), look)
         except ImpastoError as error:
             raise refusal(error) from error
-        return {**given, "clear": True}, {"begun": jobs}
+        return {**record(given), "clear": True}, {"begun": jobs}
 
-    files.files(lambda given: gr.Button(interactive=bool(given.get("files"))), files, start, **QUIET)
+    files.files(lambda given: gr.Button(interactive=bool(record(given).get("files"))), files, start, **QUIET)
     start.click(begin, [files, *panel.inputs], [files, board], **{**QUIET, "queue": True})
 
 

@@ -10,7 +10,7 @@ from impasto import workflows
 from impasto.errors import ImpastoError
 from impasto.studio.pages import work
 from impasto.studio.pages.looks import QUIET
-from impasto.studio.parts import drop, dropped, refusal
+from impasto.studio.parts import choices, drop, dropped, refusal
 from impasto.studio.shelf import FIRST
 from impasto.studio.studio import Studio
 
@@ -27,7 +27,7 @@ def build(studio: Studio) -> gr.Dropdown:
     gr.Markdown(EXPLAINED, elem_classes="lead")
     with gr.Row(elem_classes="form"):
         with gr.Column(min_width=280):
-            style = gr.Dropdown(styles_of(studio), value=FIRST, label="Style", filterable=False)
+            style = choices(styles_of(studio), value=FIRST, label="Style")
             care = gr.Radio(list(CARE), value=next(iter(CARE)), label="How thoroughly")
         with gr.Column(min_width=280):
             hint = "not needed for a style that was trained here"
@@ -66,6 +66,7 @@ def _begin(studio: Studio, wanted: str, how: str, given: Any, by: Any) -> str:
         "steps": steps,
         "size": 256,
         "painting": entry.id,
+        "title": entry.title,
     }
     files: dict[str, Any] = {"photos": photos, **({"painting": painting[0]} if painting else {})}
     return studio.submit("judge", f"The judge on {entry.title}", request, files).id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import gradio as gr
@@ -10,7 +11,7 @@ from impasto.errors import ImpastoError
 from impasto.studio.easel import Canvas
 from impasto.studio.look import Look
 from impasto.studio.pages.looks import TELL_SCRIPTS, Gallery, LookPanel, chosen_in, controls_of, look_of, title_of, told
-from impasto.studio.parts import in_words, part, uploaded, url_of
+from impasto.studio.parts import in_words, part, record, uploaded, url_of
 from impasto.studio.studio import Studio
 
 PAINTING: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_id": "painting"}
@@ -25,48 +26,49 @@ def build(studio: Studio) -> gr.HTML:
 def connect(studio: Studio, easel: gr.HTML, panel: LookPanel, gallery: Gallery, courier: gr.HTML) -> None:
     """What happens when something is dropped, chosen or moved."""
 
-    def open_photo(value: dict[str, Any]) -> dict[str, Any]:
+    def open_photo(value: Any) -> dict[str, Any]:
+        value = record(value)
         try:
             return {**_kept(value), "photo": _shown(_opened(studio, value))}
         except ImpastoError as error:
-            return {**_kept(value), "photo": value.get("photo"), "error": str(error)}
+            return _with(error, value)
 
-    def paint(value: dict[str, Any], *controls: Any) -> Any:
-        if not (value or {}).get("photo") or value.get("error"):
+    def paint(value: Any, *controls: Any) -> Any:
+        value = record(value)
+        if not value.get("photo"):
             return gr.skip()
         try:
-            return _painted(studio, value, look_of(*controls))
+            return _painted(studio, value, look_of(studio, *controls))
         except ImpastoError as error:
-            return {**_kept(value), "photo": value["photo"], "after": value.get("after"), "error": in_words(error)}
+            return _with(error, value)
 
-    def swatches(value: dict[str, Any], picked: dict[str, Any]) -> Any:
-        if not (value or {}).get("photo"):
-            return gr.skip()
-        try:
-            canvas = studio.easel.canvas(value["photo"].get("id"))
-            return gallery.value(chosen_in(picked), canvas)
-        except ImpastoError:
-            return gr.skip()
+    def paint_opened(value: Any, *controls: Any) -> Any:
+        # What could not be opened leaves the photo before it as it is, and its error is to be read.
+        return gr.skip() if record(value).get("error") else paint(value, *controls)
 
-    def paint_in_full(value: dict[str, Any], *controls: Any) -> dict[str, Any]:
+    def swatches(value: Any, picked: Any) -> Any:
+        canvas = None if record(value).get("error") else canvas_of(studio, value)
+        return gr.skip() if canvas is None else gallery.value(chosen_in(picked), canvas)
+
+    def paint_in_full(value: Any, *controls: Any) -> dict[str, Any]:
         try:
-            look = look_of(*controls)
-            canvas = studio.easel.canvas(value["photo"]["id"])
+            look = look_of(studio, *controls)
+            canvas = _canvas(studio, record(value))
             stem = canvas.name.rpartition(".")[0] or canvas.name
             path = studio.easel.paint_in_full(canvas, look, f"{stem} - {title_of(studio, look)}")
-        except (ImpastoError, TypeError, KeyError) as error:
+        except ImpastoError as error:
             gr.Warning(in_words(error))
             return {}
         return {"url": url_of(path), "name": path.name}
 
-    def recall(value: dict[str, Any], picked: dict[str, Any]) -> list[Any]:
+    def recall(value: Any, picked: Any) -> list[Any]:
         try:
-            return controls_of(studio, picked, Look(**value["look"]))
+            return controls_of(studio, picked, Look(**record(value)["look"]))
         except (ImpastoError, TypeError, KeyError):
             return [gr.skip()] * len(panel.inputs)
 
     opened = easel.drop(open_photo, easel, easel, concurrency_limit=studio.limits.stylizing, **PAINTING)
-    opened.then(paint, [easel, *panel.inputs], easel, **PAINTING).then(
+    opened.then(paint_opened, [easel, *panel.inputs], easel, **PAINTING).then(
         swatches, [easel, panel.picker], panel.picker, **PAINTING
     )
     gr.on(panel.changes, paint, [easel, *panel.inputs], easel, trigger_mode="always_last", **PAINTING)
@@ -74,6 +76,13 @@ def connect(studio: Studio, easel: gr.HTML, panel: LookPanel, gallery: Gallery, 
     recalled.then(None, panel.inputs, js=TELL_SCRIPTS, api_visibility="private")
     full: dict[str, Any] = {**PAINTING, "concurrency_id": "full", "concurrency_limit": 1}
     easel.full(paint_in_full, [easel, *panel.inputs], courier, **full)
+
+
+def canvas_of(studio: Studio, value: Any) -> Canvas | None:
+    """The photo that is open on a page; None where there is none."""
+    with suppress(ImpastoError):
+        return _canvas(studio, record(value))
+    return None
 
 
 def _opened(studio: Studio, value: dict[str, Any]) -> Canvas:
@@ -86,8 +95,7 @@ def _opened(studio: Studio, value: dict[str, Any]) -> Canvas:
 
 
 def _painted(studio: Studio, value: dict[str, Any], look: Look) -> dict[str, Any]:
-    photo = value["photo"]
-    canvas = studio.easel.canvas(photo.get("id") if isinstance(photo, dict) else None)
+    canvas = _canvas(studio, value)
     after = studio.easel.paint(canvas, look)
     return {
         **_kept(value),
@@ -96,6 +104,10 @@ def _painted(studio: Studio, value: dict[str, Any], look: Look) -> dict[str, Any
         "look": told(look),
         "title": title_of(studio, look),
     }
+
+
+def _canvas(studio: Studio, value: dict[str, Any]) -> Canvas:
+    return studio.easel.canvas(record(value.get("photo")).get("id"))
 
 
 def _shown(canvas: Canvas) -> dict[str, Any]:
@@ -110,3 +122,9 @@ def _shown(canvas: Canvas) -> dict[str, Any]:
 
 def _kept(value: dict[str, Any]) -> dict[str, Any]:
     return {"samples": value.get("samples", [])}
+
+
+def _with(error: ImpastoError, value: dict[str, Any]) -> dict[str, Any]:
+    """`value` with what went wrong; what is painted already stays, so that the visitor can go on from there."""
+    painted = {key: value.get(key) for key in ("photo", "after", "look", "title")}
+    return {**_kept(value), **painted, "error": in_words(error)}

@@ -7,10 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from impasto.errors import ImpastoError
+from impasto.errors import ImpastoError, in_one_line
 from impasto.studio.pages import work
 from impasto.studio.pages.looks import QUIET
-from impasto.studio.parts import drop, dropped, in_words, refusal
+from impasto.studio.parts import drop, dropped, in_words, record, refusal
 from impasto.studio.studio import Studio
 
 RECIPES = {
@@ -19,6 +19,8 @@ RECIPES = {
 }
 MINUTES = {"fit": 2, "quick": 10}
 MOST_WATCHED = 4
+LONGEST_NAME = 60
+"""Characters; everybody is shown it."""
 Files = list[tuple[Path, str]]
 NONE_YET = "No training yet. Drop a painting, press Start, and watch it learn; you may close the page meanwhile."
 
@@ -28,7 +30,7 @@ def build(studio: Studio) -> gr.HTML:
     with gr.Row(elem_classes="form"):
         with gr.Column(min_width=280):
             painting = drop("Drop a painting here", "whose style is to be learned", "train-painting")
-            title = gr.Textbox(label="Name of the style", max_length=60, placeholder="as the file is called")
+            title = gr.Textbox(label="Name of the style", max_length=LONGEST_NAME, placeholder="as the file is called")
         with gr.Column(min_width=280):
             recipe = gr.Radio(
                 [(text, name) for name, text in RECIPES.items()], value="fit", label="How thoroughly", elem_id="recipe"
@@ -44,7 +46,7 @@ def build(studio: Studio) -> gr.HTML:
 
     def begin(given: Any, name: str, how: str, long: float, watch: Any, learn: Any) -> tuple[Any, ...]:
         try:
-            request = {"name": name.strip(), "recipe": how, "minutes": long}
+            request = {"name": in_one_line(name.strip(), LONGEST_NAME), "recipe": how, "minutes": long}
             learned = dropped(learn, studio.limits.drop_files)
             job = _begin(studio, dropped(given, 1), request, dropped(watch, MOST_WATCHED), learned)
         except ImpastoError as error:
@@ -63,12 +65,12 @@ def build(studio: Studio) -> gr.HTML:
 
 
 def _ready(given: Any, title: str) -> tuple[Any, Any]:
-    files = given.get("files") if isinstance(given, dict) else None
-    if not files:
+    files = record(given).get("files")
+    if not isinstance(files, list) or not files:
         return gr.Button(interactive=False), gr.skip()
-    name = str(files[0].get("orig_name", "")) if isinstance(files[0], dict) else ""
+    name = str(record(files[0]).get("orig_name", ""))
     words = Path(name).stem.replace("_", " ").replace("-", " ").strip()
-    return gr.Button(interactive=True), title or words[:1].upper() + words[1:60]
+    return gr.Button(interactive=True), title or words[:1].upper() + words[1:LONGEST_NAME]
 
 
 def _begin(studio: Studio, painting: Files, request: dict[str, Any], watched: Files, photos: Files) -> str:

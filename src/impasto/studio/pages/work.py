@@ -12,7 +12,8 @@ import gradio as gr
 from impasto.errors import ImpastoError
 from impasto.studio.job import Job
 from impasto.studio.kinds import LANES
-from impasto.studio.parts import in_words, part
+from impasto.studio.parts import in_words, part, record
+from impasto.studio.records import OVER
 from impasto.studio.studio import Studio
 
 SCOPES = {"repaint": ("photos", "video"), "train": ("train",), "judge": ("judge",)}
@@ -29,6 +30,9 @@ ACTIONS = {
 LABELS = {".zip": "ZIP", ".mp4": "MP4", ".safetensors": "style file"}
 """The results that are there to be downloaded."""
 MOST_IDS = 50
+MOST_OVER = 50
+"""So many of the newest are shown that are over; those before them when some of these are removed."""
+CURVES = ("iteration", "style_loss", "content_loss")
 CURVE_POINTS = 120
 MOST_PICTURES = 12
 MOST_NOTES = 3
@@ -38,16 +42,18 @@ def build(studio: Studio, scope: str, none: str) -> gr.HTML:
     """The board of the jobs of a scope; `none` is what it says while there are none."""
 
     def status(asked: Any) -> list[dict[str, Any]]:
-        return [_card(studio, job) for job in _asked(studio, scope, asked)]
+        jobs = _asked(studio, scope, asked)
+        line = _line(studio, scope) if any(job.state == "waiting" for job in jobs) else []
+        return [_card(studio, job, line) for job in jobs]
 
     def act(asked: Any) -> dict[str, str]:
         try:
-            job = studio.jobs.get(str(asked.get("id")))
-            action = str(asked.get("action"))
+            job = studio.jobs.get(str(record(asked).get("id")))
+            action = str(record(asked).get("action"))
             if job.kind not in SCOPES[scope] or action not in _actions(job):
                 return {"error": f"{job.title} is {job.state}; that cannot be done with it now"}
             getattr(studio.jobs, action)(job.id)
-        except (ImpastoError, AttributeError) as error:
+        except ImpastoError as error:
             return {"error": in_words(error)}
         return {}
 
@@ -57,8 +63,9 @@ def build(studio: Studio, scope: str, none: str) -> gr.HTML:
 def _asked(studio: Studio, scope: str, asked: Any) -> list[Job]:
     """The newest first. What photos and clips became only those see who know the job's id: everybody their own."""
     if scope != "repaint":
-        return studio.jobs.all(*SCOPES[scope])[::-1]
-    ids = asked.get("ids") if isinstance(asked, dict) else None
+        jobs = studio.jobs.all(*SCOPES[scope])[::-1]
+        return [job for place, job in enumerate(jobs) if place < MOST_OVER or job.state not in OVER]
+    ids = record(asked).get("ids")
     found = []
     for one in reversed(ids[-MOST_IDS:] if isinstance(ids, list) else []):
         with suppress(ImpastoError):
@@ -72,7 +79,7 @@ def _actions(job: Job) -> tuple[str, ...]:
     return (actions[0], "finish", *actions[1:]) if early else actions
 
 
-def _card(studio: Studio, job: Job) -> dict[str, Any]:
+def _card(studio: Studio, job: Job, line: list[Job]) -> dict[str, Any]:
     return {
         "id": job.id,
         "kind": job.kind,
@@ -83,11 +90,11 @@ def _card(studio: Studio, job: Job) -> dict[str, Any]:
         "what": job.what,
         "error": job.error,
         "notes": _notes(job),
-        "ahead": _ahead(studio, job),
+        "ahead": _ahead(job, line),
         "actions": list(_actions(job)),
         "results": _results(studio, job),
         "pictures": _pictures(studio, job),
-        "curve": job.curve(CURVE_POINTS) if job.kind == "train" else None,
+        "curve": _curve(job) if job.kind == "train" else None,
         "report": _report(job) if job.kind == "judge" and job.state == "done" else None,
     }
 
@@ -97,13 +104,23 @@ def _notes(job: Job) -> list[str]:
     return list(job.notes[:MOST_NOTES]) if job.kind in SCOPES["repaint"] else []
 
 
-def _ahead(studio: Studio, job: Job) -> int:
+def _line(studio: Studio, scope: str) -> list[Job]:
+    """What runs and waits in the lane of a board."""
+    lane = {LANES[kind] for kind in SCOPES[scope]}
+    jobs = studio.jobs.all(*(kind for kind, name in LANES.items() if name in lane))
+    return [job for job in jobs if job.state in ("running", "waiting")]
+
+
+def _ahead(job: Job, line: list[Job]) -> int:
     """So many jobs come before a waiting one."""
     if job.state != "waiting":
         return 0
-    lane = [kind for kind, lane in LANES.items() if lane == LANES[job.kind]]
-    others = [one for one in studio.jobs.all(*lane) if one.state in ("running", "waiting")]
-    return sum(one.order < job.order or one.state == "running" for one in others if one.id != job.id)
+    return sum(one.order < job.order or one.state == "running" for one in line if one.id != job.id)
+
+
+def _curve(job: Job) -> list[dict[str, float]]:
+    """What the page draws of the losses."""
+    return [{name: entry[name] for name in CURVES if name in entry} for entry in job.curve(CURVE_POINTS)]
 
 
 def _results(studio: Studio, job: Job) -> list[dict[str, str]]:

@@ -90,7 +90,10 @@ function show() {
   }
   find(".easel-full").disabled = !value.after;
   if (!value.photo) {
-    if (value.error) busy(false);
+    if (value.error) {
+      busy(false);
+      note.textContent = "";
+    }
     return;
   }
   root.dataset.state = "full";
@@ -99,8 +102,8 @@ function show() {
     after.removeAttribute("src");
     picture.style.setProperty("--shape", `${value.photo.width} / ${value.photo.height}`);
     picture.style.setProperty("--ratio", value.photo.width / value.photo.height);
-    note.textContent = `${value.photo.width} × ${value.photo.height}`;
   }
+  note.textContent = `${value.photo.width} × ${value.photo.height}`;
   if (value.error) busy(false);
   if (!value.after || value.after === painted) return;
   painted = value.after;

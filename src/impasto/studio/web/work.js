@@ -12,10 +12,15 @@ const ACTIONS = {
 };
 root.querySelector(".work-none").textContent = none ?? "";
 const cards = new Map();
-let mine = [];
-try { mine = JSON.parse(localStorage.getItem(STORE) ?? "[]"); } catch { mine = []; }
+let mine = stored();
 
-function keep() {
+function stored() {
+  try { return [JSON.parse(localStorage.getItem(STORE) ?? "[]")].flat(); } catch { return []; }
+}
+
+// Another page may have begun something meanwhile, which is this visitor's as well.
+function keep(begun = [], gone = null) {
+  mine = [...new Set([...stored(), ...mine, ...begun])].filter((id) => id !== gone);
   try { localStorage.setItem(STORE, JSON.stringify(mine.slice(-30))); } catch { /* a private window */ }
 }
 
@@ -23,12 +28,12 @@ async function act(job, action, button) {
   button.disabled = true;
   try {
     const { error } = await server.act({ id: job.id, action });
-    if (error) cards.get(job.id)?.say(error);
-    if (action === "remove") mine = mine.filter((id) => id !== job.id);
-    keep();
+    cards.get(job.id)?.refuse(error ?? "");
+    if (action === "remove" && !error) keep([], job.id);
   } catch (problem) {
-    cards.get(job.id)?.say(why(problem));
+    cards.get(job.id)?.refuse(why(problem));
   }
+  button.disabled = false;
   await look();
 }
 
@@ -66,9 +71,11 @@ class Card {
     this.element.dataset.id = job.id;
   }
 
-  say(text) { this.error.textContent = text; }
+  // Why the last action was not done; it stays until the next one, or until the job has gone on.
+  refuse(text) { this.refused = text; }
 
   update(job) {
+    if (job.state !== this.element.dataset.state) this.refused = "";
     this.element.dataset.state = job.state;
     this.title.textContent = job.title;
     this.state.textContent = WORDS[job.state] ?? job.state;
@@ -77,7 +84,8 @@ class Card {
     const left = job.state === "running" && job.remaining != null ? `about ${clock(job.remaining)} left` : "";
     const ahead = job.state === "waiting" && job.ahead ? `${job.ahead} before it` : "";
     this.what.textContent = [job.what, left, ahead].filter(Boolean).join(" · ");
-    this.say(job.error);
+    const wrong = this.refused || job.error;
+    if (this.error.textContent !== wrong) this.error.textContent = wrong;
     this.notes.textContent = job.notes.join(" · ");
     this.once("actions", job.actions, () => this.actions.replaceChildren(...job.actions.map((action) => {
       const button = el("button", { type: "button", className: "button" }, ACTIONS[action]);
@@ -118,12 +126,13 @@ function report(found) {
 function draw(jobs) {
   const seen = new Set(jobs.map((job) => job.id));
   for (const [id, card] of cards) if (!seen.has(id)) { card.element.remove(); cards.delete(id); }
-  for (const job of jobs) {
+  jobs.forEach((job, place) => {
     if (!cards.has(job.id)) cards.set(job.id, new Card(job));
     const card = cards.get(job.id);
     card.update(job);
-    list.append(card.element);
-  }
+    // What is moved loses the keyboard's focus, and a clip that plays stops.
+    if (list.children[place] !== card.element) list.insertBefore(card.element, list.children[place] ?? null);
+  });
   root.classList.toggle("some", jobs.length > 0);
   const finished = jobs.filter((job) => job.state === "done").map((job) => job.id).join();
   if (draw.finished !== undefined && draw.finished !== finished) trigger("finished");
@@ -151,10 +160,7 @@ setInterval(() => {
   if (active || rest === 0) look();
 }, 1000);
 watch("value", () => {
-  for (const id of [props.value?.begun ?? []].flat()) {
-    if (!mine.includes(id)) mine.push(id);
-  }
-  keep();
+  keep([props.value?.begun ?? []].flat());
   look();
 });
 look();
