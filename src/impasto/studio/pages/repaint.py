@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import gradio as gr
@@ -9,6 +10,7 @@ import gradio as gr
 from impasto.errors import ImpastoError
 from impasto.studio.easel import Canvas
 from impasto.studio.look import Look
+from impasto.studio.naming import LONGEST
 from impasto.studio.pages.looks import TELL_SCRIPTS, Gallery, LookPanel, chosen_in, controls_of, look_of, title_of, told
 from impasto.studio.parts import in_words, part, uploaded, url_of
 from impasto.studio.studio import Studio
@@ -29,10 +31,15 @@ def connect(studio: Studio, easel: gr.HTML, panel: LookPanel, gallery: Gallery, 
         try:
             return {**_kept(value), "photo": _shown(_opened(studio, value))}
         except ImpastoError as error:
-            return {**_kept(value), "photo": value.get("photo"), "error": str(error)}
+            # The photo before it, if there is one, stays as it was.
+            before = {name: value[name] for name in ("photo", "after", "look", "title") if value.get(name)}
+            return {**_kept(value), **before, "error": str(error)}
+
+    def paint_opened(value: dict[str, Any], *controls: Any) -> Any:
+        return gr.skip() if (value or {}).get("error") else paint(value, *controls)
 
     def paint(value: dict[str, Any], *controls: Any) -> Any:
-        if not (value or {}).get("photo") or value.get("error"):
+        if not (value or {}).get("photo"):
             return gr.skip()
         try:
             return _painted(studio, value, look_of(*controls))
@@ -52,8 +59,7 @@ def connect(studio: Studio, easel: gr.HTML, panel: LookPanel, gallery: Gallery, 
         try:
             look = look_of(*controls)
             canvas = studio.easel.canvas(value["photo"]["id"])
-            stem = canvas.name.rpartition(".")[0] or canvas.name
-            path = studio.easel.paint_in_full(canvas, look, f"{stem} - {title_of(studio, look)}")
+            path = studio.easel.paint_in_full(canvas, look, _called(canvas.name, title_of(studio, look)))
         except (ImpastoError, TypeError, KeyError) as error:
             gr.Warning(in_words(error))
             return {}
@@ -66,7 +72,7 @@ def connect(studio: Studio, easel: gr.HTML, panel: LookPanel, gallery: Gallery, 
             return [gr.skip()] * len(panel.inputs)
 
     opened = easel.drop(open_photo, easel, easel, concurrency_limit=studio.limits.stylizing, **PAINTING)
-    opened.then(paint, [easel, *panel.inputs], easel, **PAINTING).then(
+    opened.then(paint_opened, [easel, *panel.inputs], easel, **PAINTING).then(
         swatches, [easel, panel.picker], panel.picker, **PAINTING
     )
     gr.on(panel.changes, paint, [easel, *panel.inputs], easel, trigger_mode="always_last", **PAINTING)
@@ -74,6 +80,13 @@ def connect(studio: Studio, easel: gr.HTML, panel: LookPanel, gallery: Gallery, 
     recalled.then(None, panel.inputs, js=TELL_SCRIPTS, api_visibility="private")
     full: dict[str, Any] = {**PAINTING, "concurrency_id": "full", "concurrency_limit": 1}
     easel.full(paint_in_full, [easel, *panel.inputs], courier, **full)
+
+
+def _called(photo: str, style: str) -> str:
+    """What the painted photo is called, without a suffix: both names in it, and no folder."""
+    style = re.sub(r"\s*[/\\]\s*", ", ", style)
+    stem = photo.rpartition(".")[0] or photo
+    return f"{stem[: max(LONGEST - len(style) - 3, LONGEST // 3)].strip()} - {style}"
 
 
 def _opened(studio: Studio, value: dict[str, Any]) -> Canvas:
