@@ -93,7 +93,8 @@ class Easel:
         with self._turn:
             width, height = images.size_of(path)
             if min(width, height) < SMALLEST_SIDE:
-                raise ImpastoError(f"{name} is {width}×{height} pixels, which is too small to paint on")
+                small = f"{name} is {width}×{height} pixels, which is too small to paint on"
+                raise ImpastoError(f"{small}; take a larger one")
             picture = self._decode(path)
             before = self._write(_within(picture, SCREEN_SIDE))
         canvas = Canvas(secrets.token_hex(12), path, name, width, height, before)

@@ -14,8 +14,14 @@ from impasto.studio.studio import Studio
 TITLE = "Impasto"
 MASTHEAD = """<div class="masthead"><h1>Impasto<i>.</i></h1><p>Repaint photos with the hand of a painting</p>
 <button type="button" id="shade" aria-label="Switch between light and dark">Light / dark</button></div>"""
-SHADE_SCRIPT = """const shade = element.querySelector("#shade");
-shade.addEventListener("click", () => document.body.classList.toggle("dark"));"""
+SHADE_SCRIPT = """const shade = element.querySelector("#shade"), KEPT = "impasto-shade";
+const keep = (use) => { try { return use(localStorage); } catch { return null; } };  // a private window has none
+const kept = keep((store) => store.getItem(KEPT));
+if (kept) document.body.classList.toggle("dark", kept === "dark");
+shade.addEventListener("click", () => {
+  const dark = document.body.classList.toggle("dark");
+  keep((store) => store.setItem(KEPT, dark ? "dark" : "light"));
+});"""
 
 
 def build(studio: Studio) -> gr.Blocks:

@@ -55,6 +55,8 @@ def theme() -> Base:
         block_info_text_color_dark="*neutral_400",
         input_background_fill="#fffefb",
         input_background_fill_dark="*neutral_800",
+        input_border_width="1px",
+        input_border_width_dark="1px",
         input_border_color="*neutral_300",
         input_border_color_dark="*neutral_700",
         slider_color="*primary_500",

@@ -16,14 +16,14 @@ from impasto.studio.parts import IMAGES, drop, dropped, record, refusal
 from impasto.studio.studio import Studio
 
 CLIPS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".3gp", ".ts")
-ACCEPTED = f"{IMAGES},video/*,.mkv"
+ACCEPTED = ",".join((IMAGES, "video/*", *CLIPS))
 HINT = "or click to choose them; photos come back as a ZIP, a clip as an MP4 with its sound"
 NONE_YET = "What you start here appears below, and stays while the page is closed."
 
 
 def build(studio: Studio, panel: LookPanel) -> None:
     most = studio.limits.drop_files
-    files = drop("Drop photos or a clip here", HINT, "batch-drop", accept=ACCEPTED, most=most)
+    files = drop("Drop photos, a folder or a clip here", HINT, "batch-drop", accept=ACCEPTED, most=most)
     start = gr.Button("Repaint them", variant="primary", interactive=False, elem_id="batch-start")
     board = work.build(studio, "repaint", NONE_YET)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -10,6 +11,7 @@ import gradio as gr
 from impasto.errors import ImpastoError
 from impasto.studio.easel import Canvas
 from impasto.studio.look import Look
+from impasto.studio.naming import LONGEST
 from impasto.studio.pages.looks import TELL_SCRIPTS, Gallery, LookPanel, chosen_in, controls_of, look_of, title_of, told
 from impasto.studio.parts import in_words, part, record, uploaded, url_of
 from impasto.studio.studio import Studio
@@ -54,8 +56,7 @@ def connect(studio: Studio, easel: gr.HTML, panel: LookPanel, gallery: Gallery, 
         try:
             look = look_of(studio, *controls)
             canvas = _canvas(studio, record(value))
-            stem = canvas.name.rpartition(".")[0] or canvas.name
-            path = studio.easel.paint_in_full(canvas, look, f"{stem} - {title_of(studio, look)}")
+            path = studio.easel.paint_in_full(canvas, look, _called(canvas.name, title_of(studio, look)))
         except ImpastoError as error:
             gr.Warning(in_words(error))
             return {}
@@ -83,6 +84,13 @@ def canvas_of(studio: Studio, value: Any) -> Canvas | None:
     with suppress(ImpastoError):
         return _canvas(studio, record(value))
     return None
+
+
+def _called(photo: str, style: str) -> str:
+    """What the painted photo is called, without a suffix: both names in it, and no folder."""
+    style = re.sub(r"\s*[/\\]\s*", ", ", style)
+    stem = photo.rpartition(".")[0] or photo
+    return f"{stem[: max(LONGEST - len(style) - 3, LONGEST // 3)].strip()} - {style}"
 
 
 def _opened(studio: Studio, value: dict[str, Any]) -> Canvas:

@@ -82,6 +82,8 @@ def _begin(studio: Studio, painting: Files, request: dict[str, Any], watched: Fi
         studio.easel.require_photo(path)
     except ImpastoError as error:
         raise ImpastoError(in_words(error, path, name)) from error
+    if len(photos) == 1:
+        raise ImpastoError("one photo is not enough to learn from; drop some more, or leave it out")
     title = request["name"] or Path(name).stem
     given: dict[str, Any] = {
         "painting": path,

@@ -15,6 +15,7 @@ function stop() {
   root.classList.remove("on");
   start.textContent = "Start the camera";
   note.textContent = "";
+  take.disabled = true;
 }
 
 function frame() {

@@ -28,7 +28,26 @@ window.impasto = {
   // Why something failed, in words; what Gradio's client throws has several shapes.
   why(error) {
     const text = String(error?.message ?? error?.detail ?? error ?? "");
+    if (/Failed to fetch|NetworkError|Connection errored|Load failed/.test(text)) return "the studio does not answer; is it still running?";
     return text.replace(/^(\w*Error: )+/, "").replace(/^HTTP \d+: /, "") || "the studio does not answer";
+  },
+
+  // The files of a drop, and those in its folders; what the system keeps for itself is left where it is.
+  async dropped(data) {
+    const entries = [...data.items].map((item) => item.webkitGetAsEntry?.());
+    if (!entries.some((entry) => entry?.isDirectory)) return [...data.files];
+    const files = [];
+    const walk = async (entry) => {
+      if (/^(\.|thumbs\.db$|desktop\.ini$)/i.test(entry.name)) return;
+      if (entry.isFile) return files.push(await new Promise((done, failed) => entry.file(done, failed)));
+      const reader = entry.createReader();
+      const some = () => new Promise((done, failed) => reader.readEntries(done, failed));
+      for (let found = await some(); found.length; found = await some()) {
+        for (const one of found) await walk(one);
+      }
+    };
+    for (const entry of entries) if (entry) await walk(entry).catch(() => {});
+    return files;
   },
 
   // Files that are dragged onto `zone` or chosen in its input go to `take`.
@@ -42,7 +61,7 @@ window.impasto = {
     zone.addEventListener("dragleave", over(false));
     zone.addEventListener("drop", (event) => {
       over(false)(event);
-      if (event.dataTransfer?.files.length) take([...event.dataTransfer.files]);
+      if (event.dataTransfer?.files.length) window.impasto.dropped(event.dataTransfer).then(take);
     });
     input.addEventListener("change", () => {
       if (input.files.length) take([...input.files]);

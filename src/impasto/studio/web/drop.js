@@ -3,7 +3,7 @@ const { el, takeFiles, why, size } = window.impasto;
 const root = element.querySelector(".drop");
 const input = root.querySelector("input"), list = root.querySelector(".drop-files"), note = root.querySelector(".drop-note");
 const asked = { ...(props.value ?? {}) };
-const SHOWN = 12, AT_ONCE = 3;
+const SHOWN = 12, AT_ONCE = 3, SHOWN_FAILED = 3;
 let files = [];
 
 root.querySelector("strong").textContent = asked.title ?? "Drop files here";
@@ -15,6 +15,19 @@ input.setAttribute("aria-label", asked.title ?? "Choose files");
 function say(text, bad = false) {
   note.textContent = text;
   note.classList.toggle("bad", bad);
+}
+
+function some(failed) {
+  const more = failed.length - SHOWN_FAILED;
+  return failed.slice(0, SHOWN_FAILED).join("; ") + (more > 0 ? `; and ${more} more` : "");
+}
+
+// Whether a file is of a kind that is taken here, by what the browser takes it for or by how its name ends.
+function fits(file) {
+  const kinds = (asked.accept ?? "").split(",").filter(Boolean);
+  const is = (kind) => kind.startsWith(".") ? file.name.toLowerCase().endsWith(kind)
+    : kind.endsWith("/*") ? file.type.startsWith(kind.slice(0, -1)) : file.type === kind;
+  return !kinds.length || kinds.some(is);
 }
 
 function draw() {
@@ -39,10 +52,14 @@ function told() {
 }
 
 async function take(chosen) {
-  const allowed = asked.multiple ? chosen.slice(0, asked.most ?? 1000) : chosen.slice(0, 1);
+  if (!chosen.length) return say("There is nothing in it that can be used here", true);
+  const known = chosen.filter(fits);
+  const most = asked.multiple ? asked.most ?? 1000 : 1;
+  const allowed = known.slice(0, most);
+  const failed = chosen.filter((file) => !fits(file)).map((file) => `${file.name} is of a kind that cannot be used here`);
+  if (!allowed.length) return say(some(failed), true);
   if (!asked.multiple) files = [];
   let done = 0;
-  const failed = [];
   const waiting = [...allowed];
   const one = async () => {
     for (let file = waiting.shift(); file; file = waiting.shift()) {
@@ -60,8 +77,8 @@ async function take(chosen) {
   };
   say(allowed.length > 1 ? `Taking ${allowed.length} files …` : `Taking ${allowed[0].name} …`);
   await Promise.all(Array.from({ length: AT_ONCE }, one));
-  if (chosen.length > allowed.length) failed.push(`only ${allowed.length} at a time; the others were left out`);
-  say(failed.slice(0, 3).join("; "), failed.length > 0);
+  if (known.length > most) failed.push(`${most === 1 ? "one" : `only ${most}`} at a time; the others were left out`);
+  say(some(failed), failed.length > 0);
   told();
 }
 
@@ -69,7 +86,7 @@ takeFiles(root, input, take);
 watch("value", () => {
   if (props.value?.clear && files.length) {
     files = [];
-    draw();
-    props.value = { ...asked, files: [] };
+    say("");
+    told();
   }
 });

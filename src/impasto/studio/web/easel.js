@@ -4,12 +4,19 @@ const root = element.querySelector(".easel");
 const find = (selector) => root.querySelector(selector);
 const before = find(".before"), after = find(".after"), picture = find(".easel-picture");
 const error = find(".easel-error"), note = find(".easel-note"), slider = find("input[type=range]");
+const invitation = find(".drop-target strong"), invited = invitation.textContent;
 const KEPT = 8, SETTLED = 900;
 const recent = [];
 let settling, painted = "";
 
 function say(text) {
   error.textContent = text;
+}
+
+// Told below the photo, and as long as there is none where it is to appear.
+function opening(text) {
+  note.textContent = text || sizeOf(props.value?.photo);
+  invitation.textContent = text || invited;
 }
 
 function busy(on) {
@@ -19,7 +26,7 @@ function busy(on) {
 async function open(file) {
   say("");
   busy(true);
-  note.textContent = `Opening ${file.name || "your photo"} …`;
+  opening(`Opening ${file.name || "your photo"} …`);
   try {
     const stored = await upload(file);
     const data = { path: stored.path, orig_name: file.name, meta: { _type: "gradio.FileData" } };
@@ -27,13 +34,13 @@ async function open(file) {
     trigger("drop");
   } catch (problem) {
     busy(false);
-    note.textContent = "";
+    opening("");
     say(`${file.name || "The photo"} could not be taken: ${why(problem)}`);
   }
 }
 
 for (const zone of [find(".easel-empty"), picture]) {
-  takeFiles(zone, find(".easel-empty input"), (files) => open(files[0]));
+  takeFiles(zone, find(".easel-empty input"), (files) => files.length && open(files[0]));
 }
 find(".easel-bar input").addEventListener("change", (event) => {
   if (event.target.files.length) open(event.target.files[0]);
@@ -73,6 +80,10 @@ function remember(value) {
   find(".recent").classList.add("some");
 }
 
+function sizeOf(photo) {
+  return photo ? `${photo.width} × ${photo.height}` : "";
+}
+
 function show() {
   const value = props.value ?? {};
   say(value.error ?? "");
@@ -89,22 +100,21 @@ function show() {
     }));
   }
   find(".easel-full").disabled = !value.after;
-  if (!value.photo) {
-    if (value.error) {
-      busy(false);
-      note.textContent = "";
-    }
-    return;
+  if (value.error) {
+    busy(false);
+    opening("");
   }
+  if (!value.photo) return;
   root.dataset.state = "full";
   if (before.getAttribute("src") !== value.photo.before) {
     before.src = value.photo.before;
     after.removeAttribute("src");
     picture.style.setProperty("--shape", `${value.photo.width} / ${value.photo.height}`);
-    picture.style.setProperty("--ratio", value.photo.width / value.photo.height);
+    const ratio = value.photo.width / value.photo.height;
+    picture.style.setProperty("--ratio", ratio);
+    picture.classList.toggle("thin", ratio > 6 || ratio < 0.3);
   }
-  note.textContent = `${value.photo.width} × ${value.photo.height}`;
-  if (value.error) busy(false);
+  note.textContent = sizeOf(value.photo);
   if (!value.after || value.after === painted) return;
   painted = value.after;
   const next = new Image();

@@ -20,14 +20,24 @@ function card(style) {
   return label;
 }
 
+// Scrolls the gallery alone, not the page.
+function reveal(label) {
+  if (!label) return;
+  const one = label.getBoundingClientRect(), all = grid.getBoundingClientRect();
+  if (one.left < all.left || one.right > all.right) grid.scrollLeft += one.left - all.left - 4;
+  if (one.top < all.top || one.bottom > all.bottom) grid.scrollTop += one.top - all.top - 4;
+}
+
 function show() {
   const { styles = [], ...told } = props.value ?? {};
   if (told.force || !styles.some((style) => style.id === chosen)) chosen = told.chosen;
   if (told.force || told.chosen !== chosen) props.value = { styles, chosen };
+  let moved = false;
   const ids = JSON.stringify(styles.map((style) => [style.id, style.title]));
   if (ids !== drawn) {
     grid.replaceChildren(...styles.map(card));
     drawn = ids;
+    moved = true;
   }
   styles.forEach((style, number) => {
     const label = grid.children[number];
@@ -35,6 +45,7 @@ function show() {
     if (style.picture && image.getAttribute("src") !== style.picture) image.src = style.picture;
     label.querySelector("input").checked = style.id === chosen;
   });
+  if (moved || told.force) reveal(grid.querySelector("label:has(:checked)"));
 }
 watch("value", show);
 show();

@@ -66,8 +66,8 @@ class Card {
     this.files = el("div", { className: "files" }); this.more = el("div", { className: "more-of-it" });
     this.pictures = el("div", { className: "pictures" }); this.notes = el("p", { className: "what notes" });
     this.element = el("article", { className: `card card-${job.kind}` },
-      el("header", {}, this.title, this.state), this.bar, this.what, this.notes, this.error, this.pictures, this.more, this.files,
-      this.actions);
+      el("header", {}, this.title, this.state), this.bar, this.what, this.notes, this.error, this.pictures, this.more,
+      el("div", { className: "foot" }, this.files, this.actions));
     this.element.dataset.id = job.id;
   }
 
