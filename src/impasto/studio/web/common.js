@@ -80,3 +80,12 @@ window.impasto = {
     return !document.hidden && element.offsetParent !== null;
   },
 };
+
+// A file that is dropped beside its place must not take the page away.
+for (const kind of ["dragover", "drop"]) {
+  window.addEventListener(kind, (event) => {
+    if (event.defaultPrevented || !event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = "none";
+  });
+}
