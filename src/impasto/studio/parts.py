@@ -110,6 +110,12 @@ def in_words(error: Exception, path: Path | None = None, name: str = "") -> str:
     return text if path is None else text.replace(str(path), name)
 
 
+def sentence(text: str) -> str:
+    """`text` with a capital letter, but where a file's name comes first."""
+    first = text.partition(" ")[0]
+    return text if "." in first or "_" in first else text[:1].upper() + text[1:]
+
+
 def refusal(error: ImpastoError) -> gr.Error:
     """What the page shows for a while where `error` ended an event."""
-    return gr.Error(in_words(error), title="That did not work", duration=10, print_exception=False)
+    return gr.Error(sentence(in_words(error)), title="That did not work", duration=10, print_exception=False)

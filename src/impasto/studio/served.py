@@ -18,14 +18,14 @@ class Served:
         self.folder = folder
         self._secret = secrets.token_bytes(16)
 
-    def url(self, path: Path) -> str:
-        """Where the page finds `path` as it is now; empty where it has vanished."""
+    def url(self, path: Path, name: str = "") -> str:
+        """Where the page finds `path` as it is now, under another name if need be; empty where it has vanished."""
         try:
             facts = path.stat()
             key = hashlib.blake2b(
-                f"{path} {facts.st_mtime_ns} {facts.st_size}".encode(), key=self._secret, digest_size=12
+                f"{path} {name} {facts.st_mtime_ns} {facts.st_size}".encode(), key=self._secret, digest_size=12
             )
-            link = self.folder / key.hexdigest() / path.name  # what a browser calls it
+            link = self.folder / key.hexdigest() / (name or path.name)  # what a browser calls it
             if not link.exists():
                 link.parent.mkdir(parents=True, exist_ok=True)
                 _link(path, link)

@@ -88,6 +88,7 @@ def assemble(studio: Studio, places: Places, options: StudioOptions) -> Gate:
         blocks,
         "/",
         auth=None if options.auth is None else [options.auth],
+        auth_message="The studio of Impasto is open to those who have its name and password.",
         footer_links=[],
         run_history=False,
         show_error=True,

@@ -113,6 +113,11 @@ class Shelf:
             stylizer, rows = self._stylizers[key]
         return stylizer, [rows[name] for name in names]
 
+    def remove(self, name: str) -> None:
+        """Removes a style that was trained here, by its file's name without the suffix, and what lies beside it."""
+        for suffix in (workflows.STYLE_SUFFIX, ".json", ".jpg"):
+            (self.folder / f"{name}{suffix}").unlink(missing_ok=True)
+
     def _yours(self) -> list[Entry]:
         found: dict[tuple[Path, float], Entry] = {}
         for path in self.folder.glob(f"*{workflows.STYLE_SUFFIX}"):

@@ -54,6 +54,11 @@ class Studio:
             raise ImpastoError("the disk of this computer is nearly full; make room, and try again")
         return self.jobs.submit(kind, title, request, files)
 
+    def discard(self, job: Job) -> None:
+        """Removes a training and the style that it has learned. Raises ImpastoError as :meth:`Jobs.remove`."""
+        self.jobs.remove(job.id)
+        self.shelf.remove(job.style)
+
     def _forget_if_old(self, job: Job) -> None:
         if job.kind not in ("photos", "video") or job.state in ("waiting", "running"):
             return

@@ -127,7 +127,7 @@ def _url(path: Path | None) -> str:
 
 def build(studio: Studio, gallery: Gallery) -> LookPanel:
     picker = part("picker", gallery.value(FIRST))
-    strength = gr.Slider(0, 1, 1, step=0.05, label="Strength", info="From the photo as it is to the painting")
+    strength = gr.Slider(0, 1, 1, step=0.05, label="Strength")
     stroke = gr.Slider(0.5, 2, 1, step=0.1, label="Size of the strokes")
     partner = choices(_partners(studio, FIRST), value=NO_PARTNER, label="Mix with")
     share = gr.Slider(0, 1, 0.5, step=0.05, label="How much of the second", visible=False)

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from impasto.errors import ImpastoError, in_one_line
+from impasto.files import images
 from impasto.studio.pages import work
 from impasto.studio.pages.looks import QUIET
 from impasto.studio.parts import drop, dropped, in_words, record, refusal
 from impasto.studio.studio import Studio
 
 RECIPES = {
-    "fit": "Two minutes: the painting joins the gallery's network, and mixes with its styles",
-    "quick": "Ten minutes: a network of its own, closer to the painting",
+    "fit": "The painting joins the gallery's network and mixes with its styles; two minutes are enough",
+    "quick": "A network of its own, closer to the painting; takes ten minutes",
 }
 MINUTES = {"fit": 2, "quick": 10}
 MOST_WATCHED = 4
+MOST_NAMED = 5
 LONGEST_NAME = 60
 """Characters; everybody is shown it."""
 Files = list[tuple[Path, str]]
@@ -35,7 +38,7 @@ def build(studio: Studio) -> gr.HTML:
             recipe = gr.Radio(
                 [(text, name) for name, text in RECIPES.items()], value="fit", label="How thoroughly", elem_id="recipe"
             )
-            minutes = gr.Slider(0.5, 60, MINUTES["fit"], step=0.5, label="Minutes", info="Longer is better")
+            minutes = gr.Slider(0.5, 60, MINUTES["fit"], step=0.5, label="Minutes of training")
         with gr.Column(min_width=280):
             hint = "up to four of your own, painted anew as it learns"
             watched = drop("Photos to watch", hint, "train-watched", most=MOST_WATCHED)
@@ -82,12 +85,34 @@ def _begin(studio: Studio, painting: Files, request: dict[str, Any], watched: Fi
         studio.easel.require_photo(path)
     except ImpastoError as error:
         raise ImpastoError(in_words(error, path, name)) from error
+    photos = _readable(photos)
     if len(photos) == 1:
         raise ImpastoError("one photo is not enough to learn from; drop some more, or leave it out")
-    title = request["name"] or Path(name).stem
+    title = _unlike_others(studio, request["name"] or Path(name).stem)
     given: dict[str, Any] = {
         "painting": path,
         "photos": [one for one, _ in photos],
         "preview": [one for one, _ in watched] or list(studio.samples.values()),
     }
     return studio.submit("train", title, {**request, "name": title}, given).id
+
+
+def _readable(photos: Files) -> Files:
+    """Those that are photos; the page names the others."""
+    found, broken = [], []
+    for path, name in photos:
+        try:
+            images.size_of(path)
+            found.append((path, name))
+        except ImpastoError:
+            broken.append(name)
+    if broken:
+        gr.Warning(f"These cannot be read and are left out: {', '.join(broken[:MOST_NAMED])}")
+    return found
+
+
+def _unlike_others(studio: Studio, title: str) -> str:
+    """`title`, with a number where another style or training is called so already."""
+    others = {entry.title for entry in studio.shelf.entries()} | {job.title for job in studio.jobs.all("train")}
+    numbered = (f"{title} {number}" for number in itertools.count(2))
+    return next(one for one in itertools.chain([title], numbered) if one not in others)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import gradio as gr
 from impasto.errors import ImpastoError
 from impasto.studio.job import Job
 from impasto.studio.kinds import LANES
+from impasto.studio.naming import file_name
 from impasto.studio.parts import in_words, part, record
 from impasto.studio.records import OVER
 from impasto.studio.studio import Studio
@@ -23,12 +25,16 @@ ACTIONS = {
     "paused": ("resume", "cancel"),
     "interrupted": ("resume", "cancel"),
     "done": ("remove",),
-    "failed": ("remove",),
+    "failed": ("resume", "remove"),
     "cancelled": ("remove",),
 }
 """What can be done with a job in each state; a training can also be finished early."""
 LABELS = {".zip": "ZIP", ".mp4": "MP4", ".safetensors": "style file"}
 """The results that are there to be downloaded."""
+SAID = ("step ", "learned", "saving", "making", "waiting", "beginning")
+"""What tells how far a training is begins with one of these."""
+OF_JUDGE = re.compile(r"\d+-(\d+)-(?:steps(\d+)|(.+))")
+"""What the pictures of a report are called: size, number of the photo, and steps or a name."""
 MOST_IDS = 50
 MOST_OVER = 50
 """So many of the newest are shown that are over; those before them when some of these are removed."""
@@ -52,7 +58,10 @@ def build(studio: Studio, scope: str, none: str) -> gr.HTML:
             action = str(record(asked).get("action"))
             if job.kind not in SCOPES[scope] or action not in _actions(job):
                 return {"error": f"{job.title} is {job.state}; that cannot be done with it now"}
-            getattr(studio.jobs, action)(job.id)
+            if action == "discard":
+                studio.discard(job)
+            else:
+                getattr(studio.jobs, action)(job.id)
         except ImpastoError as error:
             return {"error": in_words(error)}
         return {}
@@ -74,6 +83,8 @@ def _asked(studio: Studio, scope: str, asked: Any) -> list[Job]:
 
 
 def _actions(job: Job) -> tuple[str, ...]:
+    if job.kind == "train" and job.state == "done":
+        return ("discard",)
     actions = ACTIONS.get(job.state, ())
     early = job.kind == "train" and job.state in ("running", "paused", "interrupted") and job.done > 0
     return (actions[0], "finish", *actions[1:]) if early else actions
@@ -87,7 +98,7 @@ def _card(studio: Studio, job: Job, line: list[Job]) -> dict[str, Any]:
         "state": job.state,
         "done": job.done,
         "remaining": job.remaining,
-        "what": job.what,
+        "what": _what(job),
         "error": job.error,
         "notes": _notes(job),
         "ahead": _ahead(job, line),
@@ -97,6 +108,13 @@ def _card(studio: Studio, job: Job, line: list[Job]) -> dict[str, Any]:
         "curve": _curve(job) if job.kind == "train" else None,
         "report": _report(job) if job.kind == "judge" and job.state == "done" else None,
     }
+
+
+def _what(job: Job) -> str:
+    """How far it is; what a training says of itself before its first step is not for people."""
+    if job.kind != "train" or job.what.startswith(SAID):
+        return job.what
+    return "getting ready" if job.state == "running" else ""
 
 
 def _notes(job: Job) -> list[str]:
@@ -129,8 +147,9 @@ def _results(studio: Studio, job: Job) -> list[dict[str, str]]:
     found = []
     for name in job.results:
         path = job.folder / "results" / name
-        if path.suffix in LABELS and (url := studio.served.url(path)):
-            found.append({"url": url, "name": path.name, "label": LABELS[path.suffix]})
+        named = file_name(f"{job.title}{path.suffix}", path.name)
+        if path.suffix in LABELS and (url := studio.served.url(path, named)):
+            found.append({"url": url, "name": named, "label": LABELS[path.suffix]})
     return found
 
 
@@ -149,9 +168,17 @@ def _pictures(studio: Studio, job: Job) -> list[dict[str, Any]]:
         paths = sorted(
             path for path in (job.folder / "results").rglob("*") if path.suffix.lower() in suffixes[job.kind]
         )
-        shown = [(path, path.stem) for path in paths[:MOST_PICTURES]]
+        shown = [(path, _label(path.stem)) for path in paths[:MOST_PICTURES]]
     urls = [(studio.served.url(path), label, path.suffix == ".mp4") for path, label in shown]
     return [{"url": url, "label": label, "video": video} for url, label, video in urls if url]
+
+
+def _label(name: str) -> str:
+    found = OF_JUDGE.fullmatch(name)
+    if found is None:
+        return name
+    number, steps, what = found.groups()
+    return f"photo {int(number)}: {f'{steps} steps' if steps else what.replace('_', ' ')}"
 
 
 def _report(job: Job) -> dict[str, Any] | None:

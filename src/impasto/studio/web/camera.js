@@ -4,7 +4,7 @@ const root = element.querySelector(".camera");
 const video = root.querySelector("video"), painted = root.querySelector("img"), note = root.querySelector(".camera-note");
 const start = root.querySelector(".camera-start"), take = root.querySelector(".camera-take");
 const canvas = document.createElement("canvas");
-const SIDE = 640;
+const SIDE = 640, OUT_OF_SIGHT = 3000;
 let stream = null, times = [];
 
 function say(text) { root.querySelector(".camera-error").textContent = text; }
@@ -27,8 +27,10 @@ function frame() {
 }
 
 async function run() {
-  let failures = 0;
+  let failures = 0, seen = performance.now();
   while (stream && element.isConnected) {
+    if (shown(root)) seen = performance.now();
+    else if (performance.now() - seen > OUT_OF_SIGHT) return stop();
     if (!shown(root) || !video.videoWidth) {
       await new Promise((resolve) => setTimeout(resolve, 200));
       continue;

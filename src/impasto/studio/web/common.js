@@ -25,6 +25,16 @@ window.impasto = {
     return bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
   },
 
+  // With a capital letter, but where a file's name comes first.
+  sentence(text) {
+    return /^[^ ]*[._]/.test(text) ? text : text.slice(0, 1).toUpperCase() + text.slice(1);
+  },
+
+  AWAY: "The studio does not answer; is it still running?",
+  alive() {
+    return fetch("gradio_api/startup-events", { cache: "no-store" }).then((answer) => answer.ok, () => false);
+  },
+
   // Why something failed, in words; what Gradio's client throws has several shapes.
   why(error) {
     const text = String(error?.message ?? error?.detail ?? error ?? "");

@@ -1,16 +1,16 @@
 // The photo being painted: dropped, pasted or chosen; photo and painting behind a slider; the last results.
-const { el, takeFiles, why } = window.impasto;
+const { el, takeFiles, why, sentence, alive, AWAY } = window.impasto;
 const root = element.querySelector(".easel");
 const find = (selector) => root.querySelector(selector);
 const before = find(".before"), after = find(".after"), picture = find(".easel-picture");
 const error = find(".easel-error"), note = find(".easel-note"), slider = find("input[type=range]");
 const invitation = find(".drop-target strong"), invited = invitation.textContent;
-const KEPT = 8, SETTLED = 900;
+const KEPT = 8, SETTLED = 900, PATIENCE = 4000, STORE = "impasto-easel";
 const recent = [];
-let settling, painted = "";
+let settling, watching, painted = "";
 
 function say(text) {
-  error.textContent = text;
+  error.textContent = sentence(text);
 }
 
 // Told below the photo, and as long as there is none where it is to appear.
@@ -21,6 +21,14 @@ function opening(text) {
 
 function busy(on) {
   root.classList.toggle("busy", on);
+  clearInterval(watching);
+  if (!on) return;
+  watching = setInterval(async () => {
+    if (await alive()) return;
+    busy(false);
+    opening("");
+    say(AWAY);
+  }, PATIENCE);
 }
 
 async function open(file) {
@@ -66,6 +74,11 @@ function remember(value) {
   if (recent.some((one) => one.after === value.after)) return;
   recent.unshift({ ...value });
   recent.length = Math.min(recent.length, KEPT);
+  try { sessionStorage.setItem(STORE, JSON.stringify(recent)); } catch { /* a private window */ }
+  drawRecent();
+}
+
+function drawRecent() {
   const strip = find(".recent-strip");
   strip.replaceChildren(...recent.map((one) => {
     const button = el("button", { type: "button", title: one.title, "aria-label": `Back to ${one.title}` });
@@ -128,7 +141,20 @@ function show() {
   next.onerror = () => busy(false);
   next.src = value.after;
 }
+// What was on the easel before the page was loaded anew, where the studio still has it.
+async function restore() {
+  let kept = [];
+  try { kept = [JSON.parse(sessionStorage.getItem(STORE) ?? "[]")].flat(); } catch { return; }
+  const there = kept.length && (await fetch(kept[0].after).then((answer) => answer.ok, () => false));
+  if (!there || props.value?.photo) return;
+  recent.push(...kept);
+  drawRecent();
+  props.value = { ...kept[0], samples: props.value?.samples };
+  show();
+  trigger("recall");
+}
 watch("value", show);
 show();
+setTimeout(restore, 300);
 window.impasto.busy = busy;
 window.impasto.fullDone = () => { find(".easel-full").disabled = !props.value?.after; };

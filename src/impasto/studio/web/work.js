@@ -1,5 +1,5 @@
 // What is being done or was done: trainings, folders, videos, reports. Asks the server as long as somebody looks.
-const { el, clock, why, shown } = window.impasto;
+const { el, clock, why, shown, sentence } = window.impasto;
 const root = element.querySelector(".work"), list = root.querySelector(".work-list");
 const { scope, none } = props.value ?? {};
 const STORE = `impasto-${scope}`;
@@ -9,7 +9,10 @@ const WORDS = {
 };
 const ACTIONS = {
   pause: "Pause", resume: "Resume", finish: "Stop and keep it", cancel: "Cancel", remove: "Remove",
+  discard: "Delete this style",
 };
+const SURE = ["cancel", "remove", "discard"];
+const THINKING = 4000;
 root.querySelector(".work-none").textContent = none ?? "";
 const cards = new Map();
 let mine = stored();
@@ -24,12 +27,26 @@ function keep(begun = [], gone = null) {
   try { localStorage.setItem(STORE, JSON.stringify(mine.slice(-30))); } catch { /* a private window */ }
 }
 
+// What cannot be undone asks once more.
+function asksAgain(job, action, button) {
+  if (!SURE.includes(action) || !["train", "judge"].includes(job.kind) || button.dataset.sure) return false;
+  const label = button.textContent;
+  button.dataset.sure = "yes";
+  button.textContent = `Really ${label.toLowerCase()}?`;
+  setTimeout(() => {
+    delete button.dataset.sure;
+    button.textContent = label;
+  }, THINKING);
+  return true;
+}
+
 async function act(job, action, button) {
+  if (asksAgain(job, action, button)) return;
   button.disabled = true;
   try {
     const { error } = await server.act({ id: job.id, action });
     cards.get(job.id)?.refuse(error ?? "");
-    if (action === "remove" && !error) keep([], job.id);
+    if (["remove", "discard"].includes(action) && !error) keep([], job.id);
   } catch (problem) {
     cards.get(job.id)?.refuse(why(problem));
   }
@@ -66,7 +83,8 @@ class Card {
     this.files = el("div", { className: "files" }); this.more = el("div", { className: "more-of-it" });
     this.pictures = el("div", { className: "pictures" }); this.notes = el("p", { className: "what notes" });
     this.element = el("article", { className: `card card-${job.kind}` },
-      el("header", {}, this.title, this.state), this.bar, this.what, this.notes, this.error, this.pictures, this.more,
+      el("header", {}, this.title, this.state), this.bar, this.what, this.notes, this.error,
+      ...(job.kind === "judge" ? [this.more, this.pictures] : [this.pictures, this.more]),
       el("div", { className: "foot" }, this.files, this.actions));
     this.element.dataset.id = job.id;
   }
@@ -84,11 +102,12 @@ class Card {
     const left = job.state === "running" && job.remaining != null ? `about ${clock(job.remaining)} left` : "";
     const ahead = job.state === "waiting" && job.ahead ? `${job.ahead} before it` : "";
     this.what.textContent = [job.what, left, ahead].filter(Boolean).join(" · ");
-    const wrong = this.refused || job.error;
+    const wrong = sentence(this.refused || job.error);
     if (this.error.textContent !== wrong) this.error.textContent = wrong;
     this.notes.textContent = job.notes.join(" · ");
-    this.once("actions", job.actions, () => this.actions.replaceChildren(...job.actions.map((action) => {
-      const button = el("button", { type: "button", className: "button" }, ACTIONS[action]);
+    this.once("actions", [job.state, job.actions], () => this.actions.replaceChildren(...job.actions.map((action) => {
+      const button = el("button", { type: "button", className: "button" },
+        job.state === "failed" && action === "resume" ? "Try again" : ACTIONS[action]);
       if (action === "resume") button.classList.add("primary");
       button.addEventListener("click", () => act(job, action, button));
       return button;
