@@ -16,7 +16,7 @@ from clips import make_clip
 from studios import Server
 from support import photo
 
-LONG = 120_000
+LONG = 400_000
 
 
 def card(page: Page, scope: str, state: str) -> None:
