@@ -18,7 +18,7 @@ from impasto.studio.jobs import Jobs
 from studios import Server
 from support import photo
 
-LONG = 120_000
+LONG = 400_000
 
 
 def card(page: Page, scope: str, state: str) -> None:

@@ -75,11 +75,6 @@ class Desk:
             notes[MOST_NOTES:] = [f"and {self._left_out} more, which log.txt names"]
         print(text, flush=True)
 
-    def announce(self, text: str) -> None:
-        """Says what it is doing."""
-        print(text, flush=True)
-        self.tell(what=self.said(text))
-
     def obey(self) -> None:
         """Hands a request to stop that came before the work listened to the work; to be called again and again."""
         if self.stop.requested and not self._passed_on:

@@ -41,7 +41,6 @@ class Entry:
     base: str
     """The network it belongs to, classic or turbo, empty for one of its own; only styles of one network mix."""
     path: Path
-    row: str | int
     painting: Path | None = None
     """A picture of its painting, where there is one."""
     written: float = 0.0
@@ -140,7 +139,7 @@ def _bundled() -> list[Entry]:
         drawn = credit.get("artist") == "Impasto"
         title = name.replace("_", " ").capitalize() if drawn else str(credit.get("title", name))
         by = DRAWN if drawn else f"{credit.get('artist', '')}, {credit.get('year', '')}"
-        entries.append(Entry(name, title, by, "gallery", "classic", path, row))
+        entries.append(Entry(name, title, by, "gallery", "classic", path))
     return sorted(entries, key=lambda entry: (entry.by == DRAWN, entry.id != FIRST, entry.title))
 
 
@@ -155,7 +154,6 @@ def _own(path: Path, written: float) -> Entry:
         group="yours",
         base=style.base.name if style.base else "",
         path=path,
-        row=0,
         painting=painting if painting.exists() else None,
         written=written,
     )
