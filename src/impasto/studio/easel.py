@@ -6,7 +6,7 @@ import io
 import secrets
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -42,6 +42,8 @@ FULL_FORMATS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 """Kept in full size; what comes as something else, such as GIF with its 256 colours, becomes PNG."""
 KEPT_PHOTOS = 400
 """So many photos the page's visitors can come back to."""
+KEPT_PAINTINGS = 2000
+"""So many of the last paintings at screen size, of all visitors; the sliders make several a second."""
 KEPT_DECODED = 24
 GONE = "that photo is not here any more; drop it again"
 FULL = "the studio's disk is full; older pictures go after some hours, please try again later"
@@ -77,6 +79,7 @@ class Easel:
         self._places = places
         self._canvases: OrderedDict[str, Canvas] = OrderedDict()
         self._decoded: OrderedDict[str, images.Picture] = OrderedDict()
+        self._paintings: deque[Path] = deque()
         self._lock = threading.Lock()
         self._turn = threading.BoundedSemaphore(self.limits.stylizing)
         self._turn_in_full = threading.BoundedSemaphore(1)
@@ -124,7 +127,13 @@ class Easel:
         with self._turn:
             picture = self._picture(canvas)
             painted = self._painted(picture, look, _stroke(canvas, picture, look.stroke))
-            return self._write(_within(painted, SCREEN_SIDE))
+            path = self._write(_within(painted, SCREEN_SIDE))
+        with self._lock:
+            self._paintings.append(path)
+            gone = [self._paintings.popleft() for _ in range(len(self._paintings) - KEPT_PAINTINGS)]
+        for old in gone:
+            old.unlink(missing_ok=True)
+        return path
 
     def paint_in_full(self, canvas: Canvas, look: Look, name: str) -> Path:
         """The stylized image as large as the photo, called `name`, in the photo's format where that can be written."""
