@@ -20,6 +20,9 @@ CRASHES = tuple(
 )
 """What ends a process that a file has made to stumble; other signals come from outside."""
 
+PATIENT = {"OMP_WAIT_POLICY": "PASSIVE"}
+"""A process shares the cores with the server and others: its threads are not to spin while they wait for each other."""
+
 
 class Process:
     """The process of the job in `folder`; it saves and stops when its standard input ends."""
@@ -36,7 +39,9 @@ class Process:
             own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
         try:
             with (folder / records.LOG).open("ab") as log:
-                self._popen = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, **own_group)
+                self._popen = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=log, stderr=log, env={**PATIENT, **os.environ}, **own_group
+                )
         except OSError as error:
             raise ImpastoError(f"cannot start a process for this: {error.strerror or error}") from error
 
