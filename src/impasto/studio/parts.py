@@ -15,6 +15,7 @@ from impasto.studio.naming import file_name
 
 ADDRESS = "gradio_api/file="
 IMAGES = "image/*,.tif,.tiff"
+CLIPS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".3gp", ".ts")
 
 
 def web(name: str) -> str:

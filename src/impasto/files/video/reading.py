@@ -195,6 +195,10 @@ def explained(action: str, path: Path) -> Iterator[None]:
     """Turns what FFmpeg raises into one line for the user."""
     try:
         yield
+    except av.error.InvalidDataError as error:
+        raise ImpastoError(
+            f"cannot {action} {path}: no video, or a damaged one; get it again, or make an MP4"
+        ) from error
     except av.error.FFmpegError as error:
         raise ImpastoError(f"cannot {action} {path}: {_reason(error)}") from error
 

@@ -12,10 +12,9 @@ from impasto.files import images
 from impasto.studio.look import Look
 from impasto.studio.pages import work
 from impasto.studio.pages.looks import QUIET, LookPanel, look_of, title_of
-from impasto.studio.parts import IMAGES, drop, dropped, record, refusal
+from impasto.studio.parts import CLIPS, IMAGES, drop, dropped, record, refusal
 from impasto.studio.studio import Studio
 
-CLIPS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".3gp", ".ts")
 ACCEPTED = ",".join((IMAGES, "video/*", *CLIPS))
 HINT = "or click to choose them; photos come back as a ZIP, a clip as an MP4 with its sound"
 NONE_YET = "What you start here appears below, and stays while the page is closed."

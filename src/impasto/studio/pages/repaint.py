@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -13,7 +14,7 @@ from impasto.studio.easel import Canvas
 from impasto.studio.look import Look
 from impasto.studio.naming import LONGEST
 from impasto.studio.pages.looks import TELL_SCRIPTS, Gallery, LookPanel, chosen_in, controls_of, look_of, title_of, told
-from impasto.studio.parts import in_words, part, record, uploaded, url_of
+from impasto.studio.parts import CLIPS, in_words, part, record, uploaded, url_of
 from impasto.studio.studio import Studio
 
 PAINTING: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_id": "painting"}
@@ -96,6 +97,8 @@ def _called(photo: str, style: str) -> str:
 def _opened(studio: Studio, value: dict[str, Any]) -> Canvas:
     sample = studio.samples.get(str(value.get("sample")))
     path, name = (sample, sample.name) if sample is not None else uploaded(value.get("file"))
+    if Path(name).suffix.lower() in CLIPS:
+        raise ImpastoError(f"{name} is a clip; drop it under Folder & video")
     try:
         return studio.easel.put(path, name)
     except ImpastoError as error:
