@@ -26,7 +26,7 @@ from impasto.studio import records
 from impasto.studio.job import Job
 from impasto.studio.jobs import Jobs
 from impasto.studio.naming import file_name, plain, unlike
-from impasto.studio.submitting import lay_out
+from impasto.studio.submitting import Files, drafted
 from support import photo
 
 SERVER = """
@@ -37,6 +37,14 @@ jobs = Jobs(Path(sys.argv[1]), Path(sys.argv[2]))
 print(jobs.submit("train", "Kept", json.loads(sys.argv[3]), {"painting": Path(sys.argv[4])}).id, flush=True)
 time.sleep(300)
 """
+
+
+def lay_out(
+    jobs: Path, kind: str, title: str, request: dict[str, Any], files: Files, *, order: int, style: str
+) -> Path:
+    """The folder of a job that no server has looked at yet."""
+    with drafted(jobs, files) as draft:
+        return draft.submit(kind, title, request, order=order, style=style)
 
 
 def test_a_lane_takes_one_at_a_time_in_order_and_a_pause_changes_nothing(

@@ -12,7 +12,7 @@ from impasto.errors import ImpastoError
 from impasto.studio import records
 from impasto.studio.job import ID, Job
 from impasto.studio.kinds import require_sound
-from impasto.studio.submitting import Files, free_name, lay_out
+from impasto.studio.submitting import Files, drafted, free_name
 from impasto.studio.supervisor import Supervisor
 
 CANCEL_GRACE = 0.5
@@ -54,14 +54,14 @@ class Jobs:
         """
         files = {key: given for key, given in (files or {}).items() if given}
         require_sound(kind, request, files)
-        with self._work.guard:
+        # Copying may take its time; nobody is to wait for it.
+        with drafted(self.folder, files) as draft, self._work.guard:
             self._require_open()
             others = [records.read(folder / records.REQUEST) for folder in self._work.folders()]
             order = 1 + int(max((records.number(told, "order") or 0 for told in others), default=0))
             promised = {records.text(told, "style") for told in others}
             style = free_name(str(request.get("name") or title), self.styles, promised) if kind == "train" else ""
-            folder = lay_out(self.folder, kind, title, request, files, order=order, style=style)
-            job = Job.read(folder)
+            job = Job.read(draft.submit(kind, title, request, order=order, style=style))
         self._work.stir()
         return job
 

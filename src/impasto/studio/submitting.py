@@ -7,7 +7,9 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +22,17 @@ from impasto.workflows import styles
 Files = Mapping[str, Path | Sequence[Path]]
 
 
-def lay_out(
-    jobs: Path, kind: str, title: str, request: Mapping[str, Any], files: Files, *, order: int, style: str
-) -> Path:
-    """Makes the folder of a new job, all at once. Raises ImpastoError where a file or the disk does not allow it."""
-    folder = jobs / secrets.token_hex(8)
-    part = jobs / f".{folder.name}.part"
-    try:
-        part.mkdir(parents=True)
+@dataclass(frozen=True)
+class Draft:
+    """The folder of a job that is not submitted yet: its files are there, under a name that nobody looks at."""
+
+    id: str
+    path: Path
+    originals: Mapping[str, str]
+    """The files by their new paths, and what they were called."""
+
+    def submit(self, kind: str, title: str, request: Mapping[str, Any], *, order: int, style: str) -> Path:
+        """Makes a job of it, all at once; its folder. Raises ImpastoError where the disk does not allow it."""
         told = {
             "kind": kind,
             "title": title,
@@ -35,16 +40,38 @@ def lay_out(
             "created": time.time(),
             "order": order,
             "style": style,
-            "originals": _brought(part / records.GIVEN, files),
+            "originals": dict(self.originals),
         }
-        records.write(part / records.REQUEST, told)
-        records.write(part / records.STATE, {"state": "waiting"})
-        part.rename(folder)
-    except OSError as error:
-        raise ImpastoError(f"cannot keep the files for this: {error.strerror or error}") from error
+        with _disk():
+            records.write(self.path / records.REQUEST, told)
+            records.write(self.path / records.STATE, {"state": "waiting"})
+            return self.path.rename(self.path.with_name(self.id))
+
+
+@contextmanager
+def drafted(jobs: Path, files: Files) -> Iterator[Draft]:
+    """A draft with its files, which may take a while to copy; gone afterwards where it was not submitted.
+
+    Raises:
+        ImpastoError: a file or the disk does not allow it.
+    """
+    id = secrets.token_hex(8)
+    part = jobs / f".{id}.part"
+    try:
+        with _disk():
+            part.mkdir(parents=True)
+            originals = _brought(part / records.GIVEN, files)
+        yield Draft(id, part, originals)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return folder
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ImpastoError(f"cannot keep the files for this: {error.strerror or error}") from error
 
 
 def free_name(wanted: str, library: Path, others: Collection[str]) -> str:
