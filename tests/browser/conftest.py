@@ -29,8 +29,9 @@ def server(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Se
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """For a module and not for all tests: while Playwright runs, no other test can have an event loop."""
     if not Path(CHROMIUM).exists():
         pytest.skip("there is no chromium here; .ci/run installs it")
     with sync_playwright() as playwright:

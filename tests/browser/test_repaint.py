@@ -66,7 +66,8 @@ def fetched(page: Page, url: str) -> np.ndarray[Any, Any]:
 
 
 def psnr(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> float:
-    return float(10 * np.log10(255**2 / np.mean((one - other) ** 2)))
+    with np.errstate(divide="ignore"):
+        return float(10 * np.log10(255**2 / np.mean((one - other) ** 2)))
 
 
 def move(page: Page, label: str, value: float) -> None:
