@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -247,3 +249,18 @@ def test_the_cache_keeps_the_newest(tmp_path: Path) -> None:
     assert sorted(file.name for file in tmp_path.iterdir()) == ["0", "1"]
     caches.keep_newest(tmp_path, 5)
     assert len(list(tmp_path.iterdir())) == 2
+
+
+TOLD = """
+import sys, time
+sys.addaudithook(lambda event, details: event in ("socket.getaddrinfo", "socket.connect") and print(event, details))
+import numpy as np, impasto
+impasto.load("great_wave-turbo")(np.zeros((32, 32, 3), np.uint8))
+time.sleep(1)
+"""
+
+
+def test_nobody_is_told_that_it_runs() -> None:
+    # OpenVINO's import would tell Google Analytics.
+    done = subprocess.run([sys.executable, "-c", TOLD], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout == ""
