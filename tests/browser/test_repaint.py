@@ -119,13 +119,15 @@ def test_a_photo_is_painted_and_every_control_answers(visit: Visit, jpeg: Path) 
     assert len({first, starry, nothing, kept, coarse, mixed, other}) == 7
 
 
-def test_the_photo_comes_back_in_full_size_with_what_belongs_to_it(visit: Visit, jpeg: Path) -> None:
+def test_the_photo_comes_back_in_full_size_with_what_belongs_to_it(visit: Visit, jpeg: Path, tmp_path: Path) -> None:
     page = visit.page
-    put(page, jpeg)
+    own = tmp_path / "Möwen #1, 100% schön?.jpg"  # letters that mean something in an address
+    own.write_bytes(jpeg.read_bytes())
+    put(page, own)
     with page.expect_download() as waiting:
         page.get_by_text("Download in full size").click()
     download = waiting.value
-    assert download.suggested_filename == "at the sea - The Great Wave off Kanagawa.jpg"
+    assert download.suggested_filename == "Möwen #1, 100% schön - The Great Wave off Kanagawa.jpg"
     with Image.open(download.path()) as result:
         assert result.size == (900, 600)
         assert result.getexif()[270] == "the sea"

@@ -10,6 +10,7 @@ import gradio as gr
 from impasto.errors import ImpastoError
 from impasto.studio.look import Look
 from impasto.studio.parts import in_words, uploaded
+from impasto.studio.shelf import FIRST
 from impasto.studio.studio import Studio
 
 
@@ -22,7 +23,7 @@ def build(studio: Studio) -> None:
 
     def repaint(
         photo: gr.FileData,
-        style: str = "great_wave",
+        style: str = FIRST,
         strength: float = 1.0,
         mix_with: str = "",
         share: float = 0.5,

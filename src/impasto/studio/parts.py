@@ -6,6 +6,7 @@ from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import gradio as gr
 from gradio.processing_utils import get_upload_folder
@@ -76,7 +77,7 @@ def record(value: object) -> dict[str, Any]:
 
 def url_of(path: Path) -> str:
     """Where the page finds a file that the studio wrote for it."""
-    return ADDRESS + path.as_posix()
+    return ADDRESS + quote(path.as_posix())
 
 
 def uploaded(data: object) -> tuple[Path, str]:

@@ -38,7 +38,7 @@ class Places:
     scratch: Path
     """Private and temporary; nothing in it outlives the server."""
     limits: Limits
-    _in_use: list[Path] = field(default_factory=list)
+    _kept: set[Path] = field(default_factory=set)
 
     @property
     def styles(self) -> Path:
@@ -55,22 +55,9 @@ class Places:
         """What the page sends and is sent: Gradio's own temporary folder."""
         return self.scratch / "uploads"
 
-    def new_folder(self, purpose: str) -> Path:
-        """An empty folder in scratch; it goes when it is older than `kept_hours` and not `in_use`."""
-        return Path(tempfile.mkdtemp(prefix=f"{purpose}-", dir=self.scratch / "work"))
-
-    @contextmanager
-    def in_use(self, path: Path) -> Iterator[Path]:
-        """Nothing in `path` is removed meanwhile, however old it is."""
-        self._in_use.append(path)
-        try:
-            yield path
-        finally:
-            self._in_use.remove(path)
-
     def settle(self) -> None:
         """Keeps what lies in scratch now as long as the server lives: what the page itself shows."""
-        self._in_use.extend(path for path in _files(self.scratch) if path.name != LOCK)
+        self._kept.update(_files(self.scratch))
 
     def room(self) -> int:
         """How many bytes may still be written to scratch."""
@@ -79,14 +66,13 @@ class Places:
         return max(0, min(self.limits.scratch_bytes - used, free))
 
     def tidy(self, now: float | None = None) -> None:
-        """Removes what is too old and not in use; `now` in seconds since 1970."""
+        """Removes what is too old and not settled; `now` in seconds since 1970."""
         now = time.time() if now is None else now
-        in_use = set(self._in_use)
         for path in list(_files(self.scratch)):
-            if path.name != LOCK and self._is_over(path, now) and in_use.isdisjoint((path, *path.parents)):
+            if path.name != LOCK and path not in self._kept and self._is_over(path, now):
                 with suppress(OSError):
                     path.unlink()
-        self._remove_empty(now, in_use)
+        self._remove_empty(now)
 
     def _is_over(self, path: Path, now: float) -> bool:
         # Gradio writes an upload to its folder under a random name, and moves it into one of its own when it is whole.
@@ -94,12 +80,12 @@ class Places:
         kept = self.limits.loose_minutes * 60 if loose else self.limits.kept_hours * 3600
         return now - _written(path) > kept
 
-    def _remove_empty(self, now: float, in_use: set[Path]) -> None:
+    def _remove_empty(self, now: float) -> None:
         for parent in (self.uploads, self.scratch / "work"):
             for name, _, _ in os.walk(parent, topdown=False):
                 path = Path(name)
                 old = now - _written(path) > self.limits.kept_hours * 3600
-                if path != parent and old and in_use.isdisjoint((path, *path.parents)):
+                if path != parent and old:
                     with suppress(OSError):  # not empty
                         path.rmdir()
 

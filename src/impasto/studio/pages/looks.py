@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from impasto.studio.parts import choices, part, record, url_of
 from impasto.studio.shelf import FIRST, Entry
 from impasto.studio.studio import Studio
 
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
+"""For events that only change the page."""
 NO_PARTNER = ""
 TELL_SCRIPTS = """(picked, strength, partner, share, keep, stroke) => {
   window.impasto.look = {style: picked.chosen, strength, partner, share, keep_colors: keep, stroke};
@@ -141,10 +143,6 @@ def build(studio: Studio, gallery: Gallery) -> LookPanel:
     return panel
 
 
-QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
-"""For events that only change the page."""
-
-
 def _partner_for(studio: Studio, picked: Any, chosen: str) -> tuple[Any, Any]:
     partners = _partners(studio, chosen_in(picked))
     kept = chosen if chosen in [value for _, value in partners] else NO_PARTNER
@@ -153,8 +151,3 @@ def _partner_for(studio: Studio, picked: Any, chosen: str) -> tuple[Any, Any]:
 
 def _partners(studio: Studio, style: str) -> list[tuple[str, str]]:
     return [("nothing", NO_PARTNER), *((entry.title, entry.id) for entry in studio.shelf.partners(style))]
-
-
-def told(look: Look) -> dict[str, Any]:
-    """`look` as JSON."""
-    return asdict(look)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from impasto.errors import ImpastoError
 from impasto.studio.easel import Canvas
 from impasto.studio.look import Look
 from impasto.studio.naming import LONGEST
-from impasto.studio.pages.looks import TELL_SCRIPTS, Gallery, LookPanel, chosen_in, controls_of, look_of, title_of, told
+from impasto.studio.pages.looks import TELL_SCRIPTS, Gallery, LookPanel, chosen_in, controls_of, look_of, title_of
 from impasto.studio.parts import CLIPS, in_words, part, record, uploaded, url_of
 from impasto.studio.studio import Studio
 
@@ -112,7 +113,7 @@ def _painted(studio: Studio, value: dict[str, Any], look: Look) -> dict[str, Any
         **_kept(value),
         "photo": _shown(canvas),
         "after": url_of(after),
-        "look": told(look),
+        "look": asdict(look),
         "title": title_of(studio, look),
     }
 
