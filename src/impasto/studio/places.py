@@ -101,7 +101,10 @@ def opened(folder: Path | None, limits: Limits) -> Iterator[Places]:
     """
     library = library_folder() if folder is None else folder.expanduser().absolute()
     for part in ("styles", "jobs"):
-        check_writable(library / part / "probe")
+        try:
+            check_writable(library / part / "probe")
+        except ImpastoError as error:
+            raise ImpastoError(f"cannot write to the library {library}; name another with --folder") from error
     remove_leftovers()
     scratch, lock = _new_scratch()
     places = Places(library, scratch, limits)
