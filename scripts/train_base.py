@@ -83,7 +83,7 @@ class Base:
     """The first of these that exists; none is from nothing."""
 
 
-GALLERY: dict[str, Any] = {"ema": 0.998, "identity_weight": 100.0, "look_scale": (1.0, 1.5), "learning_rate": 2e-3}
+GALLERY: dict[str, Any] = {"ema": 0.998, "identity_weight": 100.0, "look_scale": (1.0, 1.5), "learning_rate": 4e-3}
 STEADY = {"temporal_weight": 120.0}
 """What the network for videos learns beside."""
 BOTH = (SQUEEZENET, {"loss_network": "pocket", "look_scale": (1.25, 1.75)})

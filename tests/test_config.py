@@ -34,6 +34,7 @@ def test_the_classic_recipe_is_the_source_example_to_the_letter() -> None:
         "epochs": 2,
         "batch_size": 4,
         "learning_rate": 0.001,
+        "optimizer": "adam",
         "beta1": 0.9,
         "beta2": 0.999,
         "clip_gradients": 0,

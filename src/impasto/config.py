@@ -21,6 +21,7 @@ Body = Literal["classic", "turbo"]
 Padding = Literal["zero", "reflection"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bf16"]
+Optimizer = Literal["adam", "soap"]
 BackendName = Literal["auto", "openvino", "onnxruntime", "torch"]
 CodecName = Literal["h264", "hevc", "vp9", "av1", "gif", "webp"]
 
@@ -157,7 +158,8 @@ class TrainConfig:
 
     epochs: int = doc(2, "Passes over the photos; 0 for as many as --max-minutes or --max-iterations allow.")
     batch_size: int = doc(4, "Photos per step; an incomplete last batch is dropped.")
-    learning_rate: float = doc(1e-3, "Adam's learning rate.")
+    optimizer: Optimizer = doc("adam", "What follows the gradients: adam, or soap, which needs half of the steps.")
+    learning_rate: float = doc(1e-3, "The optimizer's learning rate.")
     beta1: float = doc(0.9, "Adam's decay of the first moment.")
     beta2: float = doc(0.999, "Adam's decay of the second moment.")
     clip_gradients: float = doc(0.0, "Largest norm of the gradient; 0 turns clipping off.")
@@ -298,7 +300,8 @@ QUICK: dict[str, Any] = {
     "batch_size": 2,
     "epochs": 0,
     "max_minutes": 10.0,
-    "learning_rate": 3e-3,
+    "optimizer": "soap",
+    "learning_rate": 6e-3,
     "schedule": "cosine",
     "warm_up": 60,
     "ema": 0.995,

@@ -328,7 +328,13 @@ def test_a_worker_process_changes_no_bit(ranks: Ranks, folder: Path) -> None:
     assert losses(alone[1]) == losses(helped[1])
 
 
-MOVING = {"ema": 0.9, "schedule": "cosine", "warm_up": 3, "loss": {"look_scale": (0.8, 1.4), "look_shift": 3}}
+MOVING = {
+    "optimizer": "soap",
+    "ema": 0.9,
+    "schedule": "cosine",
+    "warm_up": 3,
+    "loss": {"look_scale": (0.8, 1.4), "look_shift": 3},
+}
 
 
 @pytest.mark.parametrize("options", [{}, MOVING], ids=["classic", "everything on"])

@@ -11,6 +11,7 @@ from impasto.config import TrainConfig
 from impasto.core.transformer import TransformerNet
 from impasto.errors import ImpastoError
 from impasto.files.gallery import is_row
+from impasto.training.soap import Soap
 
 EMA_WARM_UP = 10
 
@@ -29,7 +30,8 @@ class TrainState:
             for name, parameter in network.named_parameters():
                 parameter.requires_grad_(is_row(name))
         learning = [p for p in network.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.Adam(learning, lr=config.learning_rate, betas=(config.beta1, config.beta2))
+        optimizer = Soap if config.optimizer == "soap" else torch.optim.Adam
+        self.optimizer = optimizer(learning, lr=config.learning_rate, betas=(config.beta1, config.beta2))
         self.average = [p.detach().clone() for p in network.parameters()] if config.ema else []
         self.last_good = [value.clone() for value in self._values()]
         self.iteration = 0

@@ -1,0 +1,108 @@
+"""SOAP: Adam in the eigenbasis of Shampoo's preconditioner, which learns a style in half of Adam's steps.
+
+Vyas, Morwani, Zhao, Kwun, Shapira, Brandfonbrener, Janson, Kakade: SOAP: Improving and Stabilizing Shampoo using Adam,
+ICLR 2025, algorithm 3. The gradients of a painting's Gram matrices are far from independent of each other: turned into
+the directions in which they vary on their own, each gets a step of its own size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+BETA = 0.95
+"""Decay of the moments and of the averaged products of gradients."""
+TURN_EVERY = 20
+"""Steps between two corrections of the eigenbases."""
+WIDEST = 2048
+"""A side of more rows or columns than this keeps its own directions: its eigenbasis would cost more than it wins."""
+EPSILON = 1e-8
+SIDES = ("rows", "columns")
+
+
+class Soap(torch.optim.Optimizer):
+    """For a network's parameters: convolutions are matrices (outputs, inputs · k · k), all others get plain Adam."""
+
+    def __init__(self, parameters: Iterable[Tensor], lr: float, betas: tuple[float, float]) -> None:
+        """`betas` are Adam's, for what is no convolution."""
+        super().__init__(parameters, {"lr": lr, "betas": betas})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """One step with the gradients that the parameters have; a `closure` is not asked for."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is None:
+                    continue
+                state = self.state[parameter]
+                if not state:
+                    state["step"] = 0
+                if parameter.ndim == 4:
+                    change = _turned_adam(state, parameter.grad.flatten(1)).view(parameter.shape)
+                else:
+                    change = _adam(state, parameter.grad, group["betas"])
+                parameter.add_(change, alpha=-group["lr"])
+
+
+def _turned_adam(state: dict[str, Any], gradient: Tensor) -> Tensor:
+    """Adam's step for `gradient` (rows, columns), made in the eigenbases of both sides and turned back.
+
+    The first steps are plain Adam's: a few gradients leave most directions open.
+    """
+    change = _out_of(state, _adam(state, _into(state, gradient), (BETA, BETA)))
+    for side, matrix in zip(SIDES, (gradient, gradient.mT), strict=True):
+        if len(matrix) <= WIDEST:
+            state[side] = BETA * state.get(side, 0) + (1 - BETA) * (matrix @ matrix.mT)
+    if state["step"] % TURN_EVERY == 0:
+        _turn(state)
+    return change
+
+
+def _adam(state: dict[str, Any], gradient: Tensor, betas: tuple[float, float]) -> Tensor:
+    """Adam's step (Kingma, Ba, ICLR 2015, algorithm 1)."""
+    if not state["step"]:
+        state["mean"] = torch.zeros_like(gradient)
+        state["square"] = torch.zeros_like(gradient)
+    state["step"] += 1
+    steps: int = state["step"]
+    first, second = betas
+    mean = state["mean"].lerp_(gradient, 1 - first) / (1 - first**steps)
+    square = state["square"].mul_(second).addcmul_(gradient, gradient, value=1 - second) / (1 - second**steps)
+    step: Tensor = mean / (square.sqrt() + EPSILON)
+    return step
+
+
+def _turn(state: dict[str, Any]) -> None:
+    """Eigenbases of the averaged products, later ones by a step of the power method from those before (algorithm 4)."""
+    mean = _out_of(state, state["mean"])
+    for axis, side in enumerate(SIDES):
+        if side not in state:
+            continue
+        basis, square = state.get(f"{side} basis"), state["square"].movedim(axis, 0)
+        if basis is None:
+            basis = _on_able_device(lambda x: torch.linalg.eigh(x).eigenvectors, state[side])
+            square = basis.square().mT @ square  # what the variances would be if nothing hung together
+        else:
+            order = (basis * (state[side] @ basis)).sum(dim=0).argsort(descending=True)
+            basis = _on_able_device(lambda x: torch.linalg.qr(x).Q, state[side] @ basis[:, order])
+            square = square[order]
+        state[f"{side} basis"], state["square"] = basis, square.movedim(0, axis)
+    state["mean"] = _into(state, mean)
+
+
+def _on_able_device(decompose: Callable[[Tensor], Tensor], matrix: Tensor) -> Tensor:
+    """Apple's GPU knows no such decompositions."""
+    return decompose(matrix.cpu()).to(matrix.device) if matrix.device.type == "mps" else decompose(matrix)
+
+
+def _into(state: dict[str, Any], x: Tensor) -> Tensor:
+    x = state["rows basis"].mT @ x if "rows basis" in state else x
+    return x @ state["columns basis"] if "columns basis" in state else x
+
+
+def _out_of(state: dict[str, Any], x: Tensor) -> Tensor:
+    x = state["rows basis"] @ x if "rows basis" in state else x
+    return x @ state["columns basis"].mT if "columns basis" in state else x

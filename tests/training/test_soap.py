@@ -1,0 +1,144 @@
+"""SOAP against NumPy in float64, and what it is there for: directions that hang together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from impasto.training import soap
+from impasto.training.soap import Soap
+
+RATE = 0.01
+SHAPE = (8, 2, 2, 2)
+MATRIX = (8, 8)
+
+Matrix = NDArray[np.float64]
+
+
+def orthogonal(size: int, seed: int) -> Matrix:
+    q: Matrix = np.linalg.qr(np.random.default_rng(seed).normal(size=(size, size)))[0]
+    return q
+
+
+def gradients(count: int, seed: int = 0) -> list[Matrix]:
+    """Some that differ from step to step and vary by far more in some directions than in others."""
+    random = np.random.default_rng(seed)
+    left, right = orthogonal(MATRIX[0], 1), orthogonal(MATRIX[1], 2)
+    scales = np.outer(2.0 ** -np.arange(MATRIX[0]), 2.0 ** -np.arange(MATRIX[1]))
+    return [left @ (random.normal(size=MATRIX) * scales) @ right.T for _ in range(count)]
+
+
+def weights_after(steps: list[Matrix], dtype: torch.dtype = torch.float64) -> Tensor:
+    """What becomes of zero weights."""
+    parameter = torch.nn.Parameter(torch.zeros(SHAPE, dtype=dtype))
+    optimizer = Soap([parameter], RATE, (0.9, 0.999))
+    for gradient in steps:
+        parameter.grad = torch.from_numpy(gradient).to(dtype).view(SHAPE)
+        optimizer.step()
+    return parameter.detach().view(MATRIX)
+
+
+def weights_by_numpy(steps: list[Matrix]) -> Matrix:
+    """Algorithms 3 and 4 of the paper, its first moment kept outside the basis as there; Adam at first."""
+    beta, weights = 0.95, np.zeros(MATRIX)
+    left, right, mean, square = (np.zeros(MATRIX) for _ in range(4))
+    ql = qr = np.eye(MATRIX[0])
+    for t, gradient in enumerate(steps, start=1):
+        mean = beta * mean + (1 - beta) * gradient
+        square = beta * square + (1 - beta) * (ql.T @ gradient @ qr) ** 2
+        change = (ql.T @ mean @ qr / (1 - beta**t)) / (np.sqrt(square / (1 - beta**t)) + 1e-8)
+        weights = weights - RATE * ql @ change @ qr.T
+        left = beta * left + (1 - beta) * gradient @ gradient.T
+        right = beta * right + (1 - beta) * gradient.T @ gradient
+        if t == soap.TURN_EVERY:
+            ql, qr = np.linalg.eigh(left)[1], np.linalg.eigh(right)[1]
+            square = (ql**2).T @ square @ qr**2
+        elif t % soap.TURN_EVERY == 0:
+            # By size of the eigenvalues, as QR finds the leading directions first.
+            rows = np.argsort(-np.diag(ql.T @ left @ ql))
+            columns = np.argsort(-np.diag(qr.T @ right @ qr))
+            square = square[rows][:, columns]
+            ql, qr = np.linalg.qr(left @ ql[:, rows])[0], np.linalg.qr(right @ qr[:, columns])[0]
+    return weights
+
+
+@pytest.mark.parametrize("steps", [1, 2, 20, 21, 41, 65])
+def test_steps_are_those_of_the_paper(steps: int) -> None:
+    some = gradients(steps)
+    found, expected = weights_after(some).numpy(), weights_by_numpy(some)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_what_is_no_convolution_gets_adam() -> None:
+    start = torch.randn(3, 7, generator=torch.Generator().manual_seed(0))
+    ours, theirs = torch.nn.Parameter(start.clone()), torch.nn.Parameter(start.clone())
+    optimizers = Soap([ours], RATE, (0.8, 0.99)), torch.optim.Adam([theirs], RATE, (0.8, 0.99))
+    for step in range(30):
+        gradient = torch.randn(3, 7, generator=torch.Generator().manual_seed(step))
+        for parameter, optimizer in zip((ours, theirs), optimizers, strict=True):
+            parameter.grad = gradient.clone()
+            optimizer.step()
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_a_side_that_is_too_wide_keeps_its_own_directions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(soap, "WIDEST", 1)
+    some = gradients(30)
+    parameter = torch.nn.Parameter(torch.zeros(MATRIX, dtype=torch.float64))
+    adam = torch.optim.Adam([parameter], RATE, (soap.BETA, soap.BETA))
+    for gradient in some:
+        parameter.grad = torch.from_numpy(gradient)
+        adam.step()
+    torch.testing.assert_close(weights_after(some), parameter.detach(), rtol=1e-6, atol=1e-9)
+
+
+def test_directions_that_hang_together_are_learned_faster_than_by_adam() -> None:
+    left, right = (torch.from_numpy(orthogonal(size, seed)) for size, seed in zip(MATRIX, (1, 2), strict=True))
+    curvature = torch.from_numpy(np.outer(3.0 ** -np.arange(8), 3.0 ** -np.arange(8)))
+
+    def loss(weights: Tensor) -> Tensor:
+        return (curvature * (left.T @ (weights.view(MATRIX) - 1) @ right).square()).sum()
+
+    def left_after(make: Callable[[list[Tensor]], torch.optim.Optimizer], steps: int = 300) -> float:
+        weights = torch.nn.Parameter(torch.zeros(SHAPE, dtype=torch.float64))
+        optimizer = make([weights])
+        for step in range(steps):
+            optimizer.param_groups[0]["lr"] = 0.05 * (1 - step / steps)
+            optimizer.zero_grad()
+            loss(weights).backward()
+            optimizer.step()
+        return float(loss(weights.detach()) / loss(torch.zeros(SHAPE, dtype=torch.float64)))
+
+    ours = left_after(lambda parameters: Soap(parameters, 0.05, (0.9, 0.999)))
+    adams = left_after(lambda parameters: torch.optim.Adam(parameters, 0.05))
+    assert ours < adams / 5
+
+
+def test_it_goes_on_from_its_state_to_the_same_bits() -> None:
+    some = gradients(50)
+    whole = weights_after(some, torch.float32)
+    parameter = torch.nn.Parameter(torch.zeros(SHAPE))
+    optimizer = Soap([parameter], RATE, (0.9, 0.999))
+    for number, gradient in enumerate(some):
+        if number in (1, 19, 20, 33):
+            kept = optimizer.state_dict()
+            optimizer = Soap([parameter], RATE, (0.9, 0.999))
+            optimizer.load_state_dict(kept)
+        parameter.grad = torch.from_numpy(gradient).float().view(SHAPE)
+        optimizer.step()
+    assert torch.equal(parameter.detach().view(MATRIX), whole)
+
+
+def test_a_layer_without_a_gradient_stays_and_one_of_zeros_too() -> None:
+    still, zeros = torch.nn.Parameter(torch.ones(SHAPE)), torch.nn.Parameter(torch.ones(SHAPE))
+    optimizer = Soap([still, zeros], RATE, (0.9, 0.999))
+    for _ in range(25):
+        zeros.grad = torch.zeros(SHAPE)
+        optimizer.step()
+    assert torch.equal(still, torch.ones(SHAPE))
+    assert torch.equal(zeros, torch.ones(SHAPE))
