@@ -301,7 +301,7 @@ QUICK: dict[str, Any] = {
     "epochs": 0,
     "max_minutes": 10.0,
     "optimizer": "soap",
-    "learning_rate": 6e-3,
+    "learning_rate": 7e-3,
     "schedule": "cosine",
     "warm_up": 60,
     "ema": 0.995,

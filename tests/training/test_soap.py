@@ -48,17 +48,20 @@ def weights_by_numpy(steps: list[Matrix]) -> Matrix:
     beta, weights = 0.95, np.zeros(MATRIX)
     left, right, mean, square = (np.zeros(MATRIX) for _ in range(4))
     ql = qr = np.eye(MATRIX[0])
-    for t, gradient in enumerate(steps, start=1):
+    begun, t = False, 0
+    for gradient in steps:
+        t += 1
         mean = beta * mean + (1 - beta) * gradient
         square = beta * square + (1 - beta) * (ql.T @ gradient @ qr) ** 2
         change = (ql.T @ mean @ qr / (1 - beta**t)) / (np.sqrt(square / (1 - beta**t)) + 1e-8)
         weights = weights - RATE * ql @ change @ qr.T
         left = beta * left + (1 - beta) * gradient @ gradient.T
         right = beta * right + (1 - beta) * gradient.T @ gradient
-        if t == soap.TURN_EVERY:
+        if t == soap.FIRST_TURN and not begun:
             ql, qr = np.linalg.eigh(left)[1], np.linalg.eigh(right)[1]
-            square = (ql**2).T @ square @ qr**2
-        elif t % soap.TURN_EVERY == 0:
+            mean, square = np.zeros(MATRIX), np.zeros(MATRIX)
+            begun, t = True, 0
+        elif begun and t % soap.TURN_EVERY == 0:
             # By size of the eigenvalues, as QR finds the leading directions first.
             rows = np.argsort(-np.diag(ql.T @ left @ ql))
             columns = np.argsort(-np.diag(qr.T @ right @ qr))
@@ -67,7 +70,7 @@ def weights_by_numpy(steps: list[Matrix]) -> Matrix:
     return weights
 
 
-@pytest.mark.parametrize("steps", [1, 2, 20, 21, 41, 65])
+@pytest.mark.parametrize("steps", [1, 10, 11, 29, 31, 65])
 def test_steps_are_those_of_the_paper(steps: int) -> None:
     some = gradients(steps)
     found, expected = weights_after(some).numpy(), weights_by_numpy(some)
@@ -125,7 +128,7 @@ def test_it_goes_on_from_its_state_to_the_same_bits() -> None:
     parameter = torch.nn.Parameter(torch.zeros(SHAPE))
     optimizer = Soap([parameter], RATE, (0.9, 0.999))
     for number, gradient in enumerate(some):
-        if number in (1, 19, 20, 33):
+        if number in (1, 9, 10, 29, 30, 43):
             kept = optimizer.state_dict()
             optimizer = Soap([parameter], RATE, (0.9, 0.999))
             optimizer.load_state_dict(kept)

@@ -15,6 +15,8 @@ from torch import Tensor
 
 BETA = 0.95
 """Decay of the moments and of the averaged products of gradients."""
+FIRST_TURN = 10
+"""Step after which there are eigenbases."""
 TURN_EVERY = 20
 """Steps between two corrections of the eigenbases."""
 WIDEST = 2048
@@ -56,8 +58,11 @@ def _turned_adam(state: dict[str, Any], gradient: Tensor) -> Tensor:
     for side, matrix in zip(SIDES, (gradient, gradient.mT), strict=True):
         if len(matrix) <= WIDEST:
             state[side] = BETA * state.get(side, 0) + (1 - BETA) * (matrix @ matrix.mT)
-    if state["step"] % TURN_EVERY == 0:
-        _turn(state)
+    if any(f"{side} basis" in state for side in SIDES):
+        if state["step"] % TURN_EVERY == 0:
+            _turn(state)
+    elif state["step"] == FIRST_TURN:
+        _begin_turning(state)
     return change
 
 
@@ -75,21 +80,23 @@ def _adam(state: dict[str, Any], gradient: Tensor, betas: tuple[float, float]) -
     return step
 
 
+def _begin_turning(state: dict[str, Any]) -> None:
+    """The eigenbases of the averaged products; Adam begins anew in them."""
+    for side in filter(state.__contains__, SIDES):
+        state[f"{side} basis"] = _on_able_device(lambda x: torch.linalg.eigh(x).eigenvectors, state[side])
+        state["step"] = 0
+
+
 def _turn(state: dict[str, Any]) -> None:
-    """Eigenbases of the averaged products, later ones by a step of the power method from those before (algorithm 4)."""
+    """One step of the power method with a QR decomposition (algorithm 4), the largest eigenvalues first."""
     mean = _out_of(state, state["mean"])
     for axis, side in enumerate(SIDES):
         if side not in state:
             continue
-        basis, square = state.get(f"{side} basis"), state["square"].movedim(axis, 0)
-        if basis is None:
-            basis = _on_able_device(lambda x: torch.linalg.eigh(x).eigenvectors, state[side])
-            square = basis.square().mT @ square  # what the variances would be if nothing hung together
-        else:
-            order = (basis * (state[side] @ basis)).sum(dim=0).argsort(descending=True)
-            basis = _on_able_device(lambda x: torch.linalg.qr(x).Q, state[side] @ basis[:, order])
-            square = square[order]
-        state[f"{side} basis"], state["square"] = basis, square.movedim(0, axis)
+        basis = state[f"{side} basis"]
+        order = (basis * (state[side] @ basis)).sum(dim=0).argsort(descending=True)
+        state["square"] = state["square"].index_select(axis, order)
+        state[f"{side} basis"] = _on_able_device(lambda x: torch.linalg.qr(x).Q, state[side] @ basis[:, order])
     state["mean"] = _into(state, mean)
 
 
