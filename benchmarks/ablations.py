@@ -33,6 +33,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "from nothing, as many steps by pocket": {**FROM_NOTHING, **STEPS},
     "SqueezeNet in the same time": {"weights": True, **SQUEEZENET},
     "photos instead of drawn images": {"photos": True},
+    "Adam": {"optimizer": "adam", "learning_rate": 3e-3},
+    "two photos a step": {"batch_size": 2},
     "not balanced": {"balanced": False, "content_weight": 1.0, "style_weight": 4.0},
     "no moving average": {"ema": 0.0},
     "constant rate": {"schedule": "constant"},
