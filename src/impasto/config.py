@@ -295,7 +295,7 @@ QUICK: dict[str, Any] = {
     # What lies along a painting's edge would be painted along the edge of every photo.
     "style_margin": 0.04,
     "start": "trained",
-    "start_size": 128,
+    "start_size": 160,
     # More steps in the same time are worth more than a steadier gradient.
     "batch_size": 1,
     "epochs": 0,

@@ -57,7 +57,8 @@ def _turned_adam(state: dict[str, Any], gradient: Tensor) -> Tensor:
     change = _out_of(state, _adam(state, _into(state, gradient), (BETA, BETA)))
     for side, matrix in zip(SIDES, (gradient, gradient.mT), strict=True):
         if len(matrix) <= WIDEST:
-            state[side] = BETA * state.get(side, 0) + (1 - BETA) * (matrix @ matrix.mT)
+            product = state.setdefault(side, matrix.new_zeros(len(matrix), len(matrix)))
+            product.addmm_(matrix, matrix.mT, beta=BETA, alpha=1 - BETA)
     if any(f"{side} basis" in state for side in SIDES):
         if state["step"] % TURN_EVERY == 0:
             _turn(state)
