@@ -412,9 +412,9 @@ def test_without_epochs_the_photos_are_read_again_until_the_iterations_are_over(
     assert len(seen) == 1
 
 
-def test_photos_grow_to_their_whole_in_three_steps() -> None:
+def test_photos_grow_to_their_whole_in_two_steps() -> None:
     settings = TrainConfig(image_size=256, start_size=128)
-    sides = [trainer.piece_side(settings, done) for done in (0, 0.3, 0.34, 0.66, 0.67, 1)]
+    sides = [trainer.piece_side(settings, done) for done in (0, 0.59, 0.61, 0.84, 0.86, 1)]
     assert sides == [128, 128, 192, 192, 256, 256]
     assert trainer.piece_side(TrainConfig(), 0) == 256
     assert trainer.piece_side(TrainConfig(image_size=100, start_size=70), 0) == 70
@@ -440,7 +440,7 @@ def test_a_piece_lies_at_one_place_of_all_photos_and_anywhere_in_them() -> None:
 def test_a_growing_training_shows_the_network_growing_pieces(ranks: Ranks, folder: Path) -> None:
     settings = config(image_size=96, start_size=64)
     _, seen = run(ranks, folder, settings)
-    assert [p.photo.shape[-1] for p in seen] == [64] * 3 + [80] * 3 + [96] * 2
+    assert [p.photo.shape[-1] for p in seen] == [64] * 5 + [80] * 2 + [96]
 
 
 def test_a_training_that_is_over_does_nothing_more(ranks: Ranks, folder: Path) -> None:

@@ -21,7 +21,8 @@ from impasto.training.pixels import to_float
 from impasto.training.ranks import Ranks
 from impasto.training.state import NotFiniteError, TrainState
 
-GROWTH_STEPS = 3
+GROWS_AT = (0.6, 0.85)
+"""Shares of a training after which pieces of photos are larger: many small steps teach more than few large ones."""
 GROWTH_MULTIPLE = 16
 """Sides of growing pieces in pixels are multiples of this, which suits every network's strides."""
 IDENTITY_SIDE = 128
@@ -226,12 +227,12 @@ def total_iterations(photos: Photos, config: TrainConfig) -> float:
 
 
 def piece_side(config: TrainConfig, done: float) -> int:
-    """Side of the pieces of photos at this share of the training: it grows from the start size in equal steps."""
-    step = min(int(done * GROWTH_STEPS), GROWTH_STEPS - 1)
-    if not config.start_size or step == GROWTH_STEPS - 1:
+    """Side of the pieces of photos at this share of the training: it grows from the start size in two equal steps."""
+    grown = sum(done >= share for share in GROWS_AT) / len(GROWS_AT)
+    if not config.start_size or grown == 1:
         return config.image_size
-    side = config.start_size + (config.image_size - config.start_size) * step / (GROWTH_STEPS - 1)
-    return min(config.image_size, round(side / GROWTH_MULTIPLE) * GROWTH_MULTIPLE) if step else config.start_size
+    side = config.start_size + (config.image_size - config.start_size) * grown
+    return min(config.image_size, round(side / GROWTH_MULTIPLE) * GROWTH_MULTIPLE) if grown else config.start_size
 
 
 def random_piece(photos: Tensor, side: int, random: torch.Generator) -> Tensor:
