@@ -252,6 +252,19 @@ def test_resuming_with_other_loss_weights_is_refused(
     refused(impasto_here("train", "--resume", run, "--max-iterations", "2"), "other weights", str(weights))
 
 
+def test_the_fine_marks_of_a_jpeg_are_in_what_is_learned(
+    impasto_here: Command, photo_folder: Path, loss_weights: Path, tmp_path: Path
+) -> None:
+    marks = np.random.default_rng(0).integers(0, 256, (130, 200, 3), dtype=np.uint8)
+    Image.fromarray(marks).save(tmp_path / "marks.jpg", quality=95)
+    options = ("--loss-network", "squeezenet", "--max-iterations", "1", "--image-size", "32", "--style-size", "64")
+    where = ("--loss-weights", loss_weights, "--run-dir", tmp_path / "run", "--out", tmp_path / "a.safetensors")
+    assert impasto_here("train", tmp_path / "marks.jpg", "--photos", photo_folder, *options, *where).returncode == 0
+    with Image.open(tmp_path / "marks.jpg") as whole, Image.open(tmp_path / "run" / "painting.png") as learned:
+        expected = np.asarray(whole.convert("RGB").resize((64, 64), Image.Resampling.BICUBIC))
+        np.testing.assert_array_equal(np.asarray(learned), expected)
+
+
 BAD = {
     "no painting": (["--photos", "{photos}"], "which painting"),
     "painting missing": (["nowhere.jpg", "--photos", "{photos}"], "nowhere.jpg"),

@@ -97,7 +97,8 @@ def train(
         raise ImpastoError("--standalone is for the recipe fit; every other style file holds its whole network anyway")
     if (name or source.stem) == IDENTITY:
         raise ImpastoError(f"a style cannot be called {IDENTITY!r}, which is the photo as it is; add --name")
-    at_least = math.ceil(config.painting_size / (1 - 2 * config.style_margin))
+    # Twice as large as it will be: what a JPEG gives at a fraction of its size has lost fine marks.
+    at_least = 2 * math.ceil(config.painting_size / (1 - 2 * config.style_margin))
     style_image = images.read_small(source, at_least=at_least)
     require_training_packages()
     from impasto.training.pixels import square, without_margin
