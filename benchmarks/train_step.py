@@ -4,8 +4,9 @@
 
 Plain and classic train the network of 1,679,235 parameters with a VGG-16 of random weights (the time does not
 depend on them), quick its turbo network with the loss network in the package, with each of the enlargements that it
-looks at, all on whole photos of the same size, though a quick training begins with smaller ones. They alternate in
-one process; medians and peak memory are printed.
+looks at, all on whole photos of the same size. A quick training begins with smaller pieces of them, though: "grows" is
+its pace over a whole training, a piece of a photo a step. They alternate in one process; medians and peak memory are
+printed.
 """
 
 from __future__ import annotations
@@ -78,9 +79,10 @@ def plain_step(photos: Tensor) -> Steps:
     return Steps(step, 1, len(photos))
 
 
-def recipe_step(recipe: str, photos: Tensor) -> Steps:
+def recipe_step(recipe: str, photos: Tensor, side: int | None = None) -> Steps:
+    """Steps on `photos` (B, 3, S, S), or on pieces of them that are `side` pixels wide."""
     config = make_config({**RECIPES[recipe], "image_size": photos.shape[-1], "start_size": 0})
-    photos = photos[: config.batch_size]
+    photos = photos[: config.batch_size, :, :side, :side]
     own = config.loss.loss_network == "pocket"
     judge = load_loss_network("pocket") if own else loss_network.vgg(config.loss.loss_network)
     ranks = Ranks(make_fabric("cpu", choose_precision("auto", "cpu")))
@@ -102,6 +104,16 @@ STEPS = {
     "classic": functools.partial(recipe_step, "classic"),
     "quick": functools.partial(recipe_step, "quick"),
 }
+
+
+def growing(size: int) -> dict[str, tuple[int, float]]:
+    """The sides of the pieces that quick grows through up to `size`, and the share of its time that each gets."""
+    config = make_config({**RECIPES["quick"], "image_size": size})
+    ends = [*trainer.GROWS_AT, 1.0]
+    begins = [0.0, *trainer.GROWS_AT]
+    sides = [trainer.piece_side(config, begin) for begin in begins]
+    shares = [end - begin for begin, end in zip(begins, ends, strict=True)]
+    return {f"quick, {side}": (side, share) for side, share in zip(sides, shares, strict=True)}
 
 
 def own_peak() -> int:
@@ -133,7 +145,9 @@ def main() -> None:
         print(own_peak() / 1024)
         return
     all_steps = {name: make(photos) for name, make in STEPS.items()}
-    seconds: dict[str, list[float]] = {name: [] for name in STEPS}
+    stages = growing(arguments.size)
+    all_steps |= {name: recipe_step("quick", photos, side) for name, (side, _) in stages.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in all_steps}
     for repeat in range(arguments.repeats + 1):
         for name, steps in all_steps.items():
             started = time.perf_counter()
@@ -145,11 +159,14 @@ def main() -> None:
     memory = {name: peak_memory(name, arguments) for name in STEPS}
     print(f"one step, {arguments.size}×{arguments.size}, {torch.get_num_threads()} threads")
     print(f"{'':10}{'batch':>6}{'median s':>10}{'photos/s':>10}{'peak MB':>10}")
-    for name, steps in all_steps.items():
-        print(f"{name:10}{steps.batch:6}{medians[name]:10.2f}{pace[name]:10.2f}{memory[name]:10.0f}")
+    for name in STEPS:
+        print(f"{name:10}{all_steps[name].batch:6}{medians[name]:10.2f}{pace[name]:10.2f}{memory[name]:10.0f}")
+    grows = sum(share * pace[name] for name, (_, share) in stages.items())
+    print(f"{'grows':10}{all_steps['quick'].batch:6}{'':10}{grows:10.2f}")
     for name in list(STEPS)[1:]:
         space = memory[name] / memory["plain"]
         print(f"{name} trains {pace[name] / pace['plain']:.2f} times the photos of plain at {space:.2f} of the memory")
+    print(f"over a whole training quick sees pieces of {grows / pace['plain']:.2f} times the photos of plain")
 
 
 if __name__ == "__main__":
