@@ -158,7 +158,7 @@ class TrainConfig:
 
     epochs: int = doc(2, "Passes over the photos; 0 for as many as --max-minutes or --max-iterations allow.")
     batch_size: int = doc(4, "Photos per step; an incomplete last batch is dropped.")
-    optimizer: Optimizer = doc("adam", "What follows the gradients: adam, or soap, which needs half of the steps.")
+    optimizer: Optimizer = doc("adam", "adam, or soap, which learns the same in less than half of the steps.")
     learning_rate: float = doc(1e-3, "The optimizer's learning rate.")
     beta1: float = doc(0.9, "Adam's decay of the first moment.")
     beta2: float = doc(0.999, "Adam's decay of the second moment.")
@@ -318,7 +318,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "identity_weight": 100.0,
         "start_size": 192,
         "max_minutes": 2.0,
-        # Rows alone bear ten times the rate of a whole network.
+        # Rows alone bear a far higher rate than a whole network.
         "learning_rate": 3e-2,
         "checkpoint_minutes": 1.0,
     },

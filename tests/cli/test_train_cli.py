@@ -265,6 +265,18 @@ def test_the_fine_marks_of_a_jpeg_are_in_what_is_learned(
         np.testing.assert_array_equal(np.asarray(learned), expected)
 
 
+def test_photos_smaller_than_the_pieces_of_the_recipe_do_not_grow(
+    impasto_here: Command, painting: Path, photo_folder: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    options = ("--recipe", "quick", "--image-size", "64", "--style-size", "64", "--max-iterations", "1")
+    where = ("--out", tmp_path / "a.safetensors", "--run-dir", run)
+    done = impasto_here("train", painting, "--photos", photo_folder, *options, *where)
+    assert done.returncode == 0, done.stderr
+    config = tomllib.loads((run / "config.toml").read_text())
+    assert (config["image_size"], config["start_size"]) == (64, 0)
+
+
 BAD = {
     "no painting": (["--photos", "{photos}"], "which painting"),
     "painting missing": (["nowhere.jpg", "--photos", "{photos}"], "nowhere.jpg"),

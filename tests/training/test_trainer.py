@@ -25,7 +25,7 @@ from impasto.core.motion import random_motion
 from impasto.core.transformer import TransformerNet
 from impasto.errors import ImpastoError
 from impasto.files import gallery
-from impasto.training import trainer
+from impasto.training import soap, trainer
 from impasto.training.fabric import choose_precision, lay_out, make_fabric
 from impasto.training.photos import Photos
 from impasto.training.pixels import to_float
@@ -340,8 +340,10 @@ MOVING = {
 @pytest.mark.parametrize("options", [{}, MOVING], ids=["classic", "everything on"])
 @pytest.mark.parametrize("stops", [(1,), (3,), (4,), (6,), (8,), (2, 5)])
 def test_a_resumed_training_gives_the_same_bits(
-    ranks: Ranks, folder: Path, options: dict[str, Any], stops: tuple[int, ...]
+    ranks: Ranks, folder: Path, options: dict[str, Any], stops: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(soap, "FIRST_TURN", 2)
+    monkeypatch.setattr(soap, "TURN_EVERY", 2)
     settings = config(**options)
     whole, expected = run(ranks, folder, settings)
     assert len(expected) == 8

@@ -36,7 +36,7 @@ class ConditionalInstanceNorm(nn.Module):
 
 
 def is_channels_last(x: Tensor) -> bool:
-    """Whether `x` (B, C, H, W) has its channels last in memory, which convolutions in bf16 are fastest in."""
+    """Whether `x` (B, C, H, W) has its channels last in memory, which convolutions are fastest in."""
     return x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
 
 

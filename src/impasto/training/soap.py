@@ -1,4 +1,4 @@
-"""SOAP: Adam in the eigenbasis of Shampoo's preconditioner, which learns a style in half of Adam's steps.
+"""SOAP: Adam in the eigenbasis of Shampoo's preconditioner, which learns a style in less than half of Adam's steps.
 
 Vyas, Morwani, Zhao, Kwun, Shapira, Brandfonbrener, Janson, Kakade: SOAP: Improving and Stabilizing Shampoo using Adam,
 ICLR 2025, algorithm 3. The gradients of a painting's Gram matrices are far from independent of each other: turned into
@@ -17,6 +17,8 @@ BETA = 0.95
 """Decay of the moments and of the averaged products of gradients."""
 FIRST_TURN = 10
 """Step after which there are eigenbases."""
+DAMPING = 0.1
+"""Share of its own diagonal that a product gets for the first of them: few gradients leave many directions open."""
 TURN_EVERY = 20
 """Steps between two corrections of the eigenbases."""
 WIDEST = 2048
@@ -33,8 +35,9 @@ class Soap(torch.optim.Optimizer):
         super().__init__(parameters, {"lr": lr, "betas": betas})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """One step with the gradients that the parameters have; a `closure` is not asked for."""
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        """One step with the gradients that the parameters have, after calling `closure`; what that returns."""
+        loss = None if closure is None else torch.enable_grad()(closure)()
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is None:
@@ -47,17 +50,18 @@ class Soap(torch.optim.Optimizer):
                 else:
                     change = _adam(state, parameter.grad, group["betas"])
                 parameter.add_(change, alpha=-group["lr"])
+        return loss
 
 
 def _turned_adam(state: dict[str, Any], gradient: Tensor) -> Tensor:
     """Adam's step for `gradient` (rows, columns), made in the eigenbases of both sides and turned back.
 
-    The first steps are plain Adam's: a few gradients leave most directions open.
+    The first steps are plain Adam's, in the parameters' own directions.
     """
     change = _out_of(state, _adam(state, _into(state, gradient), (BETA, BETA)))
     for side, matrix in zip(SIDES, (gradient, gradient.mT), strict=True):
         if len(matrix) <= WIDEST:
-            product = state.setdefault(side, matrix.new_zeros(len(matrix), len(matrix)))
+            product = state.setdefault(f"{side} product", matrix.new_zeros(len(matrix), len(matrix)))
             product.addmm_(matrix, matrix.mT, beta=BETA, alpha=1 - BETA)
     if any(f"{side} basis" in state for side in SIDES):
         if state["step"] % TURN_EVERY == 0:
@@ -75,35 +79,41 @@ def _adam(state: dict[str, Any], gradient: Tensor, betas: tuple[float, float]) -
     state["step"] += 1
     steps: int = state["step"]
     first, second = betas
-    mean = state["mean"].lerp_(gradient, 1 - first) / (1 - first**steps)
-    square = state["square"].mul_(second).addcmul_(gradient, gradient, value=1 - second) / (1 - second**steps)
-    step: Tensor = mean / (square.sqrt() + EPSILON)
-    return step
+    mean: Tensor = state["mean"].lerp_(gradient, 1 - first) / (1 - first**steps)
+    square: Tensor = state["square"].mul_(second).addcmul_(gradient, gradient, value=1 - second) / (1 - second**steps)
+    return mean / (square.sqrt() + EPSILON)
 
 
 def _begin_turning(state: dict[str, Any]) -> None:
     """The eigenbases of the averaged products; Adam begins anew in them."""
-    for side in filter(state.__contains__, SIDES):
-        state[f"{side} basis"] = _on_able_device(lambda x: torch.linalg.eigh(x).eigenvectors, state[side])
-        state["step"] = 0
+    products = {side: state[f"{side} product"] for side in SIDES if f"{side} product" in state}
+    bases = {
+        f"{side} basis": _decomposed(lambda x: torch.linalg.eigh(x).eigenvectors, p + DAMPING * p.diagonal().diag())
+        for side, p in products.items()
+    }
+    if bases:
+        state.update(bases, step=0)
 
 
 def _turn(state: dict[str, Any]) -> None:
     """One step of the power method with a QR decomposition (algorithm 4), the largest eigenvalues first."""
     mean = _out_of(state, state["mean"])
     for axis, side in enumerate(SIDES):
-        if side not in state:
+        if f"{side} basis" not in state:
             continue
-        basis = state[f"{side} basis"]
-        order = (basis * (state[side] @ basis)).sum(dim=0).argsort(descending=True)
+        product, basis = state[f"{side} product"], state[f"{side} basis"]
+        order = (basis * (product @ basis)).sum(dim=0).argsort(descending=True)
         state["square"] = state["square"].index_select(axis, order)
-        state[f"{side} basis"] = _on_able_device(lambda x: torch.linalg.qr(x).Q, state[side] @ basis[:, order])
+        state[f"{side} basis"] = _decomposed(lambda x: torch.linalg.qr(x).Q, product @ basis[:, order])
     state["mean"] = _into(state, mean)
 
 
-def _on_able_device(decompose: Callable[[Tensor], Tensor], matrix: Tensor) -> Tensor:
-    """Apple's GPU knows no such decompositions."""
-    return decompose(matrix.cpu()).to(matrix.device) if matrix.device.type == "mps" else decompose(matrix)
+def _decomposed(decompose: Callable[[Tensor], Tensor], matrix: Tensor) -> Tensor:
+    """`decompose(matrix)`, on the CPU where the device knows no such thing, and in float64 where float32 won't do."""
+    try:
+        return decompose(matrix.cpu() if matrix.device.type == "mps" else matrix).to(matrix.device)
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
+        return decompose(matrix.double().cpu()).to(matrix)
 
 
 def _into(state: dict[str, Any], x: Tensor) -> Tensor:

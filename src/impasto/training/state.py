@@ -30,8 +30,8 @@ class TrainState:
             for name, parameter in network.named_parameters():
                 parameter.requires_grad_(is_row(name))
         learning = [p for p in network.parameters() if p.requires_grad]
-        optimizer = Soap if config.optimizer == "soap" else torch.optim.Adam
-        self.optimizer = optimizer(learning, lr=config.learning_rate, betas=(config.beta1, config.beta2))
+        kind = Soap if config.optimizer == "soap" else torch.optim.Adam
+        self.optimizer = kind(learning, lr=config.learning_rate, betas=(config.beta1, config.beta2))
         self.average = [p.detach().clone() for p in network.parameters()] if config.ema else []
         self.last_good = [value.clone() for value in self._values()]
         self.iteration = 0

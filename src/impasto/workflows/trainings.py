@@ -92,7 +92,7 @@ def train(
     if recipe is None:
         recipe, why = usual_recipe(loss_weights, [*options, *(["base"] if base else [])])
         announce(f"recipe {recipe}, since {why}")
-    config = make_config({**RECIPES[recipe], **_network_of(base), **options})
+    config = make_config(_with_room_to_grow({**RECIPES[recipe], **_network_of(base), **options}, options))
     if standalone and config.learn != "rows":
         raise ImpastoError("--standalone is for the recipe fit; every other style file holds its whole network anyway")
     if (name or source.stem) == IDENTITY:
@@ -134,6 +134,13 @@ def train(
         folder = RunFolder.create(path, run.job, config, pixels)
         announce(f"run folder: {folder.path}")
         return run.go(folder, on_progress or ignore, live=live, track=track)
+
+
+def _with_room_to_grow(values: dict[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` without the growing that the recipe means for larger photos than the user's `options` ask for."""
+    size = values.get("image_size")
+    too_small = isinstance(size, int) and size <= values.get("start_size", 0)
+    return {**values, "start_size": 0} if too_small and "start_size" not in options else values
 
 
 def _accompany_a_leader(options: Mapping[str, Any]) -> None:
