@@ -17,7 +17,7 @@ BETA = 0.95
 """Decay of the moments and of the averaged products of gradients."""
 FIRST_TURN = 10
 """Step after which there are eigenbases."""
-DAMPING = 0.1
+DAMPING = 0.01
 """Share of its own diagonal that a product gets for the first of them: few gradients leave many directions open."""
 TURN_EVERY = 20
 """Steps between two corrections of the eigenbases."""
