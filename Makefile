@@ -1,4 +1,4 @@
-# make demo       repaint sample photos with the bundled styles, into impasto-demo/
+# make demo       repaint sample photos with the bundled styles, into impasto-demo/, and train one (MINUTES=2)
 # make test       check style, types and import rules, then run the tests
 # make test-slow  the tests that take minutes
 # make gallery    train the bundled styles further (PHOTOS=, PAINTINGS=, LOSS_WEIGHTS=, STEPS=)
@@ -6,6 +6,7 @@
 
 PYTHON ?= python3
 STEPS ?= 10000
+MINUTES ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
@@ -13,7 +14,7 @@ READY := $(VENV)/ready
 .PHONY: demo test test-slow lint gallery benchmark clean
 
 demo: $(READY)
-	$(BIN)/impasto demo
+	$(BIN)/impasto demo --minutes $(MINUTES)
 
 test: lint
 	$(BIN)/python -m pytest -q

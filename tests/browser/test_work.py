@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import av
+import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
@@ -57,6 +58,7 @@ def test_a_folder_comes_back_as_a_zip_and_broken_photos_are_named(visit: Visit, 
     page.wait_for_selector("#work-repaint .card", state="detached")
 
 
+@pytest.mark.slow
 def test_a_clip_comes_back_as_an_mp4_with_its_sound_and_plays(visit: Visit, tmp_path: Path) -> None:
     page = visit.page
     clip = make_clip(tmp_path / "a walk.mp4", 20, size=(128, 96))
@@ -78,6 +80,7 @@ def test_a_clip_comes_back_as_an_mp4_with_its_sound_and_plays(visit: Visit, tmp_
     assert not page.evaluate("document.querySelector('#work-repaint video').paused")
 
 
+@pytest.mark.slow
 def test_two_pages_of_one_visitor_know_of_each_others_work(visit: Visit, tmp_path: Path) -> None:
     first, second = visit.page, visit.context.new_page()
     second.goto(visit.url)
@@ -122,6 +125,7 @@ def test_the_judge_asks_for_the_painting_and_takes_it(visit: Visit, tmp_path: Pa
     card(page, "judge", "cancelled")
 
 
+@pytest.mark.slow
 def test_the_judges_report_is_shown(browser: Browser, tmp_path: Path, cache: Path) -> None:
     library = tmp_path / "library"
     photo(7, 200, 160).save(tmp_path / "a.png")
@@ -153,6 +157,7 @@ def until(is_so: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_a_training_survives_a_killed_server_and_its_style_joins_the_gallery(
     browser: Browser, tmp_path: Path, cache: Path
 ) -> None:

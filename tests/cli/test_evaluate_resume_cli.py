@@ -85,7 +85,9 @@ def pictures(out: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in out.glob("*.jpg")}
 
 
-@pytest.mark.parametrize(("number", "replacing"), [(signal.SIGINT, False), (signal.SIGTERM, True)])
+@pytest.mark.parametrize(
+    ("number", "replacing"), [(signal.SIGINT, False), pytest.param(signal.SIGTERM, True, marks=pytest.mark.slow)]
+)
 def test_stopped_it_says_how_to_go_on_and_comes_to_the_same_report(
     number: int,
     replacing: bool,
@@ -122,6 +124,7 @@ def test_stopped_it_says_how_to_go_on_and_comes_to_the_same_report(
     assert "is done already" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_killed_it_goes_on_though_a_piece_is_damaged_and_takes_none_of_another_painting(
     command: list[str], uninterrupted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -115,7 +115,7 @@ def wait_for(there: Callable[[], bool]) -> None:
     raise AssertionError("nothing has come of it in a minute")
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("how", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGKILL])
 def test_what_is_stopped_or_killed_goes_on_to_the_same_end(
     how: signal.Signals, impasto: Command, impasto_here: Command, refused: Refused, tmp_path: Path
 ) -> None:

@@ -71,6 +71,7 @@ def test_two_processes_train_what_one_does(
     same_training(alone, tmp_path)
 
 
+@pytest.mark.slow
 def test_torchrun_starts_them_as_well(alone: Path, painting: Path, many: Path, tmp_path: Path) -> None:
     where = ("--photos", many, "--out", tmp_path / "style.safetensors", "--run-dir", tmp_path / "run")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
