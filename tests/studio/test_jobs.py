@@ -47,6 +47,7 @@ def lay_out(
         return draft.submit(kind, title, request, order=order, style=style)
 
 
+@pytest.mark.slow
 def test_a_lane_takes_one_at_a_time_in_order_and_a_pause_changes_nothing(
     jobs: Jobs, painting: Path, snapshots: list[Path], tiny: dict[str, Any]
 ) -> None:
@@ -87,6 +88,7 @@ def test_a_lane_takes_one_at_a_time_in_order_and_a_pause_changes_nothing(
     assert workflows.load(jobs.styles / "grosses_bild.safetensors")(photo(1)).size == (48, 40)
 
 
+@pytest.mark.slow
 def test_a_killed_process_is_told_and_what_it_had_learned_can_be_kept(
     jobs: Jobs, painting: Path, tiny: dict[str, Any]
 ) -> None:
