@@ -18,7 +18,6 @@ def outcome(of: Future[str]) -> str:
         pytest.skip(str(error))
 
 
-@pytest.mark.slow
 def test_a_training_killed_at_random_ends_in_the_same_bits(faults_tried: dict[str, Future[str]]) -> None:
     assert outcome(faults_tried["killed"]).startswith("2 of 2 kills survived")
 
