@@ -158,7 +158,7 @@ class TrainConfig:
 
     epochs: int = doc(2, "Passes over the photos; 0 for as many as --max-minutes or --max-iterations allow.")
     batch_size: int = doc(4, "Photos per step; an incomplete last batch is dropped.")
-    optimizer: Optimizer = doc("adam", "adam, or soap, which learns the same in less than half of the steps.")
+    optimizer: Optimizer = doc("adam", "adam, or soap, which learns more in as many steps.")
     learning_rate: float = doc(1e-3, "The optimizer's learning rate.")
     beta1: float = doc(0.9, "Adam's decay of the first moment.")
     beta2: float = doc(0.999, "Adam's decay of the second moment.")

@@ -1,4 +1,4 @@
-"""SOAP: Adam in the eigenbasis of Shampoo's preconditioner, which learns a style in less than half of Adam's steps.
+"""SOAP: Adam in the eigenbasis of Shampoo's preconditioner, which learns more of a style in as many steps as Adam.
 
 Vyas, Morwani, Zhao, Kwun, Shapira, Brandfonbrener, Janson, Kakade: SOAP: Improving and Stabilizing Shampoo using Adam,
 ICLR 2025, algorithm 3. The gradients of a painting's Gram matrices are far from independent of each other: turned into

@@ -139,8 +139,8 @@ def train(
 def _with_room_to_grow(values: dict[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """`values` without the growing that the recipe means for larger photos than the user's `options` ask for."""
     size = values.get("image_size")
-    too_small = isinstance(size, int) and size <= values.get("start_size", 0)
-    return {**values, "start_size": 0} if too_small and "start_size" not in options else values
+    too_small = "start_size" not in options and isinstance(size, int) and size <= values.get("start_size", 0)
+    return {**values, "start_size": 0} if too_small else values
 
 
 def _accompany_a_leader(options: Mapping[str, Any]) -> None:
