@@ -17,7 +17,7 @@ demo: $(READY)
 	$(BIN)/impasto demo --minutes $(MINUTES)
 
 test: lint
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -q -m slow

@@ -36,7 +36,7 @@ OPTIONS = (
     *("--image-size", "64", "--start-size", "0", "--style-size", "64", "--batch-size", "2", "--ema", "0.9"),
     *("--epochs", "0", "--max-minutes", "0", "--checkpoint-every", "5", "--plot-every", "5"),
 )
-PATIENCE = 120.0
+PATIENCE = 300.0
 """Seconds within which anything must have happened."""
 JUMPING_CLOCK = """
 import random, time
@@ -151,10 +151,9 @@ def require(condition: bool, message: str) -> None:
 class Harness:
     """Makes trainings, and knows what they would have become."""
 
-    def __init__(self, folder: Path, seed: int = 0, steps: int = STEPS, env: dict[str, str] | None = None) -> None:
-        """`env` is the trainings' environment; None takes that of this process as it is now."""
+    def __init__(self, folder: Path, seed: int = 0, steps: int = STEPS) -> None:
         self.folder = folder
-        self.env = dict(os.environ) if env is None else env
+        self.env = dict(os.environ)
         self.steps = steps
         self.options = (*OPTIONS, "--max-iterations", steps)
         self.random = random.Random(seed)

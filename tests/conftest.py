@@ -6,13 +6,21 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from support import Command, photo
+
+# Threads cost more than they win on pictures this small, and tests and what they start run beside each other.
+# Here, since PyTorch reads it once.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+# How long an example takes says more about the machine than about what is tested.
+hypothesis.settings.register_profile("impasto", deadline=None)
+hypothesis.settings.load_profile("impasto")
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +68,7 @@ def impasto(cache: Path) -> Command:
         return subprocess.run(
             [sys.executable, "-m", "impasto", *map(str, arguments)],
             cwd=cwd,
-            env={**os.environ, "IMPASTO_CACHE": str(cache), "OMP_NUM_THREADS": "1", **env},
+            env={**os.environ, "IMPASTO_CACHE": str(cache), **env},
             capture_output=True,
             text=True,
             timeout=300,
@@ -73,12 +81,10 @@ def impasto(cache: Path) -> Command:
 @pytest.fixture
 def impasto_here(cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """The same in this process, which has loaded torch already: seconds less where the process is not what counts."""
-    import torch
-
     from impasto import cli
 
     def run(*arguments: object, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
-        code, threads, on_sigterm = 0, torch.get_num_threads(), signal.getsignal(signal.SIGTERM)
+        code, on_sigterm = 0, signal.getsignal(signal.SIGTERM)
         capsys.readouterr()
         with monkeypatch.context() as patch:
             patch.setattr(sys, "argv", ["impasto", *map(str, arguments)])
@@ -86,13 +92,11 @@ def impasto_here(cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
                 patch.setenv(name, value)
             if cwd is not None:
                 patch.chdir(cwd)
-            torch.set_num_threads(1)
             try:
                 cli.main()
             except SystemExit as end:
                 code = int(end.code or 0)
             finally:
-                torch.set_num_threads(threads)
                 signal.signal(signal.SIGTERM, on_sigterm)
         return subprocess.CompletedProcess(list(arguments), code, *capsys.readouterr())
 
@@ -137,27 +141,3 @@ def trained(
     done = impasto(*arguments, "--plot-every", "2")
     assert done.returncode == 0, done.stderr + done.stdout
     return out
-
-
-@pytest.fixture(scope="session")
-def faults_tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[str]]]:
-    """What became of a training under the faults that are tried each time: a minute's work of other processes."""
-    import faults
-
-    folder = tmp_path_factory.mktemp("faults") / "all"
-    env = dict(os.environ)  # tests change it
-    with ThreadPoolExecutor(1) as pool:
-        harness = pool.submit(faults.Harness, folder, steps=30, env=env)
-        yield {
-            "killed": pool.submit(lambda: faults.killed(harness.result(), kills=2)),
-            "disk full": pool.submit(lambda: faults.disk_full(harness.result())),
-            "rank dies": pool.submit(lambda: faults.rank_dies(harness.result())),
-        }
-        pool.shutdown(cancel_futures=True)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _faults_begin_first(request: pytest.FixtureRequest) -> None:
-    """They need one core, as nearly all other tests do: so they begin with the session, and end in time."""
-    if any("faults_tried" in getattr(item, "fixturenames", ()) for item in request.session.items):
-        request.getfixturevalue("faults_tried")

@@ -29,7 +29,7 @@ class Server:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
-                env={**os.environ, "IMPASTO_CACHE": str(cache), "OMP_NUM_THREADS": "1"},
+                env={**os.environ, "IMPASTO_CACHE": str(cache)},
             )
         self.url = self._address()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -69,7 +68,6 @@ def test_stopping_by_ctrl_c_and_resuming_ends_in_the_same_bits(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     while process.poll() is None and not (run / "losses.jsonl").exists():
         time.sleep(0.01)

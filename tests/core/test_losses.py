@@ -23,7 +23,7 @@ from impasto.core.losses import (
     total_variation,
 )
 
-quick = settings(max_examples=30, deadline=None)
+quick = settings(max_examples=30)
 shapes = st.tuples(st.integers(1, 3), st.integers(1, 5), st.integers(1, 6), st.integers(1, 6))
 seeds = st.integers(0, 2**31)
 

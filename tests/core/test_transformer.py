@@ -182,7 +182,7 @@ def test_a_turbo_network_leaves_no_grid_on_an_even_photo() -> None:
     assert float((result - result.mean(dim=(2, 3), keepdim=True)).abs().max()) < 1e-4
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 4), st.integers(5, 9), st.integers(5, 9), st.booleans())
 def test_padding_that_keeps_the_layout_is_pytorchs_own(width: int, height: int, breadth: int, repeats: bool) -> None:
     plain = torch.rand(2, 3, height, breadth, dtype=torch.float64, requires_grad=True)
@@ -205,7 +205,7 @@ tiny_networks = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 40), st.integers(1, 40), st.sampled_from(list(tiny_networks)), st.booleans())
 def test_any_size_comes_back_to_the_pixel(height: int, width: int, kind: tuple[str, str, str], white: bool) -> None:
     batch = torch.ones(1, 3, height, width) if white else photos(1, 3, height, width)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from impasto.evaluation.metrics import checkerboard, ssim
@@ -35,7 +35,6 @@ def test_white_noise_gives_three() -> None:
     assert checkerboard(noise) == pytest.approx(3, rel=0.02)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**31), st.floats(0.1, 10), st.floats(-5, 5))
 def test_brightness_contrast_and_mirroring_do_not_matter(seed: int, contrast: float, brightness: float) -> None:
     image = torch.rand(1, 3, 7, 9, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -130,7 +130,6 @@ def test_worth_by_hand() -> None:
     assert worth(curve, 20.0) == 0
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=40), st.floats(0, 100), st.floats(0, 100))
 def test_a_better_result_is_never_worth_less(values: list[float], first: float, second: float) -> None:
     curve = sorted(values, reverse=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -17,7 +17,6 @@ from impasto.files.images.resizing import centre_square, with_short_side
 from support import photo
 
 
-@settings(deadline=None)
 @given(st.integers(1, 300), st.integers(1, 300))
 def test_places_are_spread_over_all(found: int, count: int) -> None:
     places = evenly_spaced(found, count)

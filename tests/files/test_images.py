@@ -820,7 +820,7 @@ MUTATIONS = st.tuples(
 def test_a_mutated_file_gives_a_picture_or_an_impasto_error(tmp_path_factory, kind):
     path = tmp_path_factory.mktemp("mutated") / "photo"
 
-    @settings(max_examples=100, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=100, derandomize=True, database=None)
     @given(MUTATIONS)
     def check(mutation):
         anywhere, early, keep = mutation

@@ -60,7 +60,7 @@ def test_frames_times_and_sound_are_those_of_the_source(suffix: str, rate: Fract
 
 
 @given(steps=st.lists(st.integers(1, 5000), min_size=1, max_size=9), begin=st.integers(0, 3000))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_uneven_times_stay_as_they_are(steps: list[int], begin: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("uneven")
     ticks = (begin + np.cumsum([0, *steps])).tolist()

@@ -67,7 +67,6 @@ class Studio:
                 "TMPDIR": str(self.temporary),
                 "IMPASTO_HOME": str(folder / "home"),
                 "WATCHED": str(self.watched),
-                "OMP_NUM_THREADS": "1",
                 **env,
             },
             stdout=subprocess.PIPE,

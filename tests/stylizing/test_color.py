@@ -62,7 +62,7 @@ def test_the_photos_chroma_stands_under_the_stylized_lightness() -> None:
     np.testing.assert_allclose(result[:, 1:], lab_by_hand(photo.reshape(3, -1).T)[:, 1:], atol=1e-3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10_000))
 def test_what_cannot_be_shown_loses_chroma_but_neither_lightness_nor_hue(seed: int) -> None:
     stylized, photo = planes(seed, 3, 4), planes(seed + 1, 3, 4)

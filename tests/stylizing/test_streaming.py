@@ -47,7 +47,7 @@ def test_a_picture_in_strips_is_the_picture(kind: str, spill: bool, tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.sampled_from(["turbo", "classic, reflection, linear, skip", "classic"]),
     st.integers(1, 70),

@@ -381,7 +381,7 @@ def test_drawn_photos_do_not_depend_on_the_number_of_workers(
     assert same(list(alone.epoch(1)), list(helped.epoch(1)))
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batch=st.integers(1, 20), share=st.floats(0, 1))
 def test_an_epoch_of_drawn_photos_goes_on_from_any_batch(short_epochs: int, batch: int, share: float) -> None:
     whole = list(Photos.find([], config(batch_size=batch)).epoch(2))

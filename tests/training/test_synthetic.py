@@ -40,7 +40,7 @@ def test_a_photo_depends_on_seed_epoch_and_place_alone() -> None:
     assert len({photo.numpy().tobytes() for photo in first}) == len(asked)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.permutations([0, 1, 5, 63, 64, 130]), st.integers(0, 2**63 - 1))
 def test_the_order_of_drawing_does_not_matter(order: list[int], seed: int) -> None:
     forwards, shuffled = SyntheticPhotos(seed, SMALL), SyntheticPhotos(seed, SMALL)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,14 +33,6 @@ from impasto.training.state import NotFiniteError, TrainState
 from impasto.training.trainer import TrainProgress
 
 SIDE = 32
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -184,6 +175,16 @@ def test_several_styles_are_learned_in_one_network(ranks: Ranks, folder: Path) -
     again = make_state(settings)
     list(trainer.train(ranks, again, loss, Photos.find([folder], settings), settings))
     assert same(result(state), result(again))
+
+
+def test_a_style_is_drawn_as_often_as_its_share() -> None:
+    settings = config(batch_size=2000, network=NetworkConfig(width=2, blocks=1, styles=4))
+    drawn = trainer.random_styles(settings, (3.0, 1.0, 0.0, 1.0), torch.Generator().manual_seed(5))
+    counts = torch.bincount(drawn, minlength=4)
+    assert int(counts[2]) == 0
+    # Four standard deviations of a binomial distribution.
+    for count, share in zip(counts.tolist(), (0.6, 0.2, 0.0, 0.2), strict=True):
+        assert abs(count - 2000 * share) <= 4 * math.sqrt(2000 * share * (1 - share))
 
 
 @pytest.mark.parametrize("weight", [0.0, 50.0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -76,8 +76,11 @@ def train(
     photos: Photos,
     config: TrainConfig,
     stop: Callable[[], bool] = lambda: False,
+    shares: Sequence[float] = (),
 ) -> Iterator[TrainProgress]:
     """Trains until the epochs, the iterations or the minutes are over, or `stop()`, yielding after every step.
+
+    A photo's style is drawn for each step: all alike, or each as often as its part of the `shares`.
 
     The caller may stop at any yield where it trains alone; `state` is whole then. Of several processes each runs this
     on its own share of the photos, and any of them can stop all.
@@ -108,7 +111,7 @@ def train(
             look = Look.draw(config.loss, random)
             pixels = random_piece(batch.photos, piece_side(config, done), random)
             pixels = to_float(ranks.fabric.to_device(pixels))
-            style = own(torch.randint(config.painted_styles, (config.batch_size,), generator=random), ranks.share)
+            style = own(random_styles(config, shares, random), ranks.share)
             losses, stylized = train_step(ranks, network, optimizer, loss, pixels, look, state, style.to(pixels.device))
             state.iteration += 1
             state.position = batch.position
@@ -128,6 +131,13 @@ def _next(batches: Iterator[PhotoBatch]) -> tuple[PhotoBatch | None, ImpastoErro
         return next(batches, None), None
     except ImpastoError as error:
         return None, error
+
+
+def random_styles(config: TrainConfig, shares: Sequence[float], random: torch.Generator) -> Tensor:
+    """The index of each photo's style in a step, (batch_size,)."""
+    if not shares:
+        return torch.randint(config.painted_styles, (config.batch_size,), generator=random)
+    return torch.multinomial(torch.tensor(shares), config.batch_size, replacement=True, generator=random)
 
 
 def own(values: Tensor, share: Share) -> Tensor:
