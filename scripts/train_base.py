@@ -99,7 +99,6 @@ GALLERY: dict[str, Any] = {
     "start_size": 192,
     "ema": 0.998,
     "identity_weight": 100.0,
-    "style_weight": 40.0,
 }
 """How a network that paints already learns to paint better."""
 DEFAULT = "great_wave"
