@@ -67,6 +67,7 @@ def test_the_classic_recipe_is_the_source_example_to_the_letter() -> None:
         "style_weight": 3e-8,
         "style_strength": 5,
         "tv_weight": 0,
+        "calm_weight": 0,
         "look_scale": (1, 1),
         "look_shift": 0,
     }
@@ -171,6 +172,7 @@ CHANGED: dict[str, Any] = {
     "style_layers": ("conv1", "fire2"),
     "balanced": True,
     "tv_weight": 0.25,
+    "calm_weight": 1.5,
     "look_scale": (0.75, 1.5),
     "look_shift": 4,
     "style_margin": 0.125,
@@ -297,6 +299,7 @@ def test_a_whole_number_too_large_for_a_float_is_refused() -> None:
         ("content_weight", 0.0, None),
         ("style_weight", 0.0, None),
         ("tv_weight", 0.0, None),
+        ("calm_weight", 0.0, None),
         ("fraction", None, 1.0),
     ],
 )

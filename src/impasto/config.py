@@ -120,6 +120,7 @@ class LossConfig:
         USUAL_STRENGTH, "How much of the painting, 1 to 10: one more is half as much style weight again."
     )
     tv_weight: float = doc(0.0, "Weight of the total variation of the result.")
+    calm_weight: float = doc(0.0, "Weight of marks in flat parts of a photo that the painting's calm parts don't have.")
     look_scale: tuple[float, float] = doc(
         (1.0, 1.0), "The loss network looks at everything enlarged by a random factor from this range."
     )
@@ -142,7 +143,7 @@ class LossConfig:
         require(
             1 <= self.style_strength <= 10, f"--style-strength is {self.style_strength}; it must lie between 1 and 10"
         )
-        for name in ("content_weight", "style_weight", "tv_weight"):
+        for name in ("content_weight", "style_weight", "tv_weight", "calm_weight"):
             value = getattr(self, name)
             require(0 <= value < float("inf"), f"{option_name(name)} is {value}; it must be zero or positive")
         require(0 <= self.look_shift <= 32, f"--look-shift is {self.look_shift}; it must lie between 0 and 32")
@@ -286,6 +287,7 @@ QUICK: dict[str, Any] = {
     "loss_network": "pocket",
     "balanced": True,
     "tv_weight": 0.1,
+    "calm_weight": 4.0,
     # What fools the loss network at one scale does not at another; below these its pooling hides too much from it.
     "look_scale": (1.25, 1.75),
     # As far as the grid of its last stage is wide, so that nothing can settle between the cells.

@@ -94,6 +94,69 @@ def test_the_balanced_total_equals_numpy(vgg16: LossNetwork, pictures: dict[str,
     assert float(losses.total) == pytest.approx(content + 20 * style + 2 * tv, rel=1e-4)
 
 
+# --- Calm where the photo is flat ---
+
+
+def lattice(side: int, strength: float) -> Tensor:
+    """A dot on every sixth pixel of a grey sky, (1, 3, side, side)."""
+    sky = torch.full((1, 3, side, side), 0.5)
+    sky[..., ::6, ::6] += strength
+    return sky
+
+
+def calm_of(stylized: Tensor, photo: Tensor, painting: Tensor) -> float:
+    loss = PerceptualLoss(chain(), [painting], config(balanced=True, calm_weight=1.0))
+    return float(loss(stylized, photo).calm)
+
+
+def flat_painting() -> Tensor:
+    """Noise above, one colour below."""
+    generator = torch.Generator().manual_seed(8)
+    painting = torch.rand((1, 3, 64, 64), generator=generator)
+    painting[..., 32:, :] = 0.3
+    return painting
+
+
+@pytest.mark.parametrize("side", [20, 33])
+def test_calm_equals_numpy(side: int) -> None:
+    generator = torch.Generator().manual_seed(side)
+    painting = 0.5 + 0.1 * torch.rand((1, 3, 24, 40), generator=generator)
+    photos = 0.5 + 0.1 * torch.rand((2, 3, side, side + 6), generator=generator)
+    stylized = torch.rand((2, 3, side, side + 6), generator=generator)
+    expected = [reference.calm_loss(wide(y), wide(x), wide(painting[0])) for y, x in zip(stylized, photos, strict=True)]
+    assert min(expected) > 0
+    assert calm_of(stylized, photos, painting) == pytest.approx(np.mean(expected), rel=1e-4)
+
+
+def test_a_lattice_in_a_sky_costs_more_the_stronger_it_is() -> None:
+    sky = lattice(48, 0)
+    costs = [calm_of(lattice(48, strength), sky, flat_painting()) for strength in (0, 0.1, 0.2, 0.4)]
+    assert costs[0] == 0
+    assert costs == sorted(costs)
+    assert costs[1] > 0
+
+
+def test_the_same_lattice_is_free_where_the_photo_is_lively() -> None:
+    noise = torch.rand((1, 3, 48, 48), generator=torch.Generator().manual_seed(9))
+    assert calm_of(lattice(48, 0.4), noise, flat_painting()) < 1e-6
+
+
+def test_a_painting_without_calm_parts_allows_its_marks_anywhere() -> None:
+    noise = torch.rand((1, 3, 64, 64), generator=torch.Generator().manual_seed(10))
+    assert calm_of(lattice(48, 0.4), lattice(48, 0), noise) == 0
+
+
+def test_every_image_is_as_calm_as_its_own_painting() -> None:
+    noise = torch.rand((1, 3, 64, 64), generator=torch.Generator().manual_seed(10))
+    loss = PerceptualLoss(chain(), [flat_painting(), noise], config(balanced=True, calm_weight=3.0))
+    marked, sky = lattice(48, 0.4).expand(2, -1, -1, -1), lattice(48, 0).expand(2, -1, -1, -1)
+    both, none = (loss(marked, sky, style=torch.tensor(which)) for which in ([0, 1], [1, 1]))
+    assert float(both.calm) == pytest.approx(calm_of(marked[:1], sky[:1], flat_painting()) / 2)
+    assert float(none.calm) == 0
+    parts = float(both.content + 0.5 * both.style + 3 * both.calm)
+    assert float(both.total) == pytest.approx(parts, rel=1e-5)
+
+
 # --- On a small chain: styles, looks, gradients ---
 
 
@@ -122,7 +185,7 @@ def same(ours: Losses, theirs: Losses) -> None:
 def test_the_loss_of_the_style_image_itself_is_zero() -> None:
     style = images(1, 1)
     losses = PerceptualLoss(chain(), [style], config())(style, style)
-    assert [float(part) for part in losses] == [0, 0, 0, 0]
+    assert [float(part) for part in losses] == [0, 0, 0, 0, 0]
 
 
 def test_each_image_is_compared_with_the_style_that_it_was_given() -> None:

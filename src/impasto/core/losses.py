@@ -18,6 +18,12 @@ from impasto.core.loss_network import LossNetwork
 
 LOOK_SCALES = 6
 """How many different enlargements a training draws from."""
+WINDOW, WINDOW_STEP = 16, 4
+"""Side of the windows in which an image is lively or calm, and their distance, in pixels."""
+FLAT = 0.03
+"""Root of the liveliness up to which a part of a photo counts as flat."""
+CALM_SHARE = 0.25
+"""Share of a painting that is its calm part."""
 
 
 def gram_matrix(features: Tensor) -> Tensor:
@@ -92,6 +98,36 @@ def total_variation(images: Tensor) -> Tensor:
     return sum((d.square().mean() for d in (rows, columns) if d.numel()), start=zero)
 
 
+def liveliness(images: Tensor) -> Tensor:
+    """Mean squared difference of neighbours, vertical plus horizontal, in windows of 16×16 pixels, one every 4.
+
+    Args:
+        images: (B, 3, H, W), H and W at least 2; in a smaller image the window is as large as that.
+    Returns:
+        (B, 1, h, w), zero where all pixels are the same.
+    """
+    corner = images[..., :-1, :-1]
+    rows, columns = images[..., 1:, :-1] - corner, images[..., :-1, 1:] - corner
+    local = (rows.square() + columns.square()).mean(dim=1, keepdim=True)
+    return F.avg_pool2d(local, [min(WINDOW, side) for side in local.shape[2:]], WINDOW_STEP)
+
+
+def calm_loss(stylized: Tensor, photo: Tensor, limit: Tensor, scale: Tensor) -> Tensor:
+    """How much livelier than `limit` the result is where the photo is flat, in shares of `scale`; a scalar.
+
+    Gram matrices do not say where marks belong: a feed-forward network meets them with a lattice of the same small
+    mark all over a sky. Weighting by the photo's flatness is as in the edge-aware smoothness of Godard, Mac Aodha,
+    Brostow, CVPR 2017, eq. 3.
+
+    Args:
+        stylized, photo: (B, 3, H, W) in [0, 1].
+        limit, scale: :func:`liveliness` of the painting in its calm part, and everywhere; (B,) or (1,).
+    """
+    flat = torch.exp(liveliness(photo) / -(FLAT**2))
+    excess = (liveliness(stylized) - limit.view(-1, 1, 1, 1)).clamp_min(0)
+    return (flat * excess / scale.view(-1, 1, 1, 1).clamp_min(1e-12)).mean()
+
+
 def balanced_content_loss(stylized: Tensor, photo: Tensor) -> Tensor:
     """Per image ‖φ(Y) − φ(X)‖² / ‖φ(X)‖², then the mean over the batch (Cheng et al., CVPR 2021, idea)."""
     photo = _wide(photo)
@@ -131,6 +167,7 @@ class Losses(NamedTuple):
     content: Tensor
     style: Tensor
     tv: Tensor
+    calm: Tensor
 
 
 class Look(NamedTuple):
@@ -166,7 +203,7 @@ def look_scales(config: LossConfig) -> tuple[float, ...]:
 
 
 class PerceptualLoss(nn.Module):
-    """content_weight · content + style_weight · style + tv_weight · total variation.
+    """content_weight · content + style_weight · style + tv_weight · total variation + calm_weight · calm.
 
     Holds the Gram matrices of the style images at every scale of a look, computed once: image i of a batch
     is compared with those of style ``style[i]``.
@@ -183,6 +220,9 @@ class PerceptualLoss(nn.Module):
         self.config = config
         network.require_layers((*config.content_layers, *config.style_layers))
         with torch.no_grad():
+            lively = [liveliness(image).flatten() for image in style_images]
+            self.register_buffer("calm_limit", torch.stack([x.quantile(CALM_SHARE) for x in lively]), persistent=False)
+            self.register_buffer("calm_scale", torch.stack([x.mean() for x in lively]), persistent=False)
             for step, scale in enumerate(look_scales(config)):
                 features = [network(enlarged(image, scale), config.style_layers) for image in style_images]
                 for name in config.style_layers:
@@ -220,7 +260,12 @@ class PerceptualLoss(nn.Module):
         assert config.content_weight is not None
         assert config.style_weight is not None
         total = config.content_weight * content + config.style_weight * styled + config.tv_weight * tv
-        return Losses(total, content, styled, tv)
+        calm = stylized.new_zeros(())
+        if config.calm_weight:
+            limit, scale = (self.get_buffer(name)[which] for name in ("calm_limit", "calm_scale"))
+            calm = calm_loss(stylized, photos, limit, scale)
+            total = total + config.calm_weight * calm
+        return Losses(total, content, styled, tv, calm)
 
 
 def enlarged(images: Tensor, scale: float) -> Tensor:
