@@ -36,6 +36,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "Adam": {"optimizer": "adam", "learning_rate": 3e-3},
     "two photos a step": {"batch_size": 2},
     "not balanced": {"balanced": False, "content_weight": 1.0, "style_weight": 4.0},
+    "no calm": {"calm_weight": 0.0},
     "no moving average": {"ema": 0.0},
     "constant rate": {"schedule": "constant"},
     "no growing": {"start_size": 0},
