@@ -21,6 +21,7 @@ from impasto.config import (
     make_config,
     option_name,
     options,
+    undetermined,
 )
 from impasto.errors import ImpastoError
 
@@ -367,3 +368,15 @@ def test_nan_is_refused_everywhere(name: str) -> None:
 def test_a_choice_that_does_not_exist_is_answered_with_those_that_do(name: str, value: str, allowed: str) -> None:
     with pytest.raises(ImpastoError, match=f"^{option_name(name)} is '{value}'; it must be one of {allowed}$"):
         make_config({name: value})
+
+
+def test_what_follows_from_the_rest_gives_way_to_another_option() -> None:
+    kept = flatten(make_config(RECIPES["quick"]))
+    taken_back = undetermined(kept)
+    assert make_config(taken_back) == make_config(kept)
+    stronger = make_config({**taken_back, "style_strength": 9.0})
+    assert stronger == make_config({**RECIPES["quick"], "style_strength": 9.0})
+    assert stronger.loss.style_weight > 100
+    own = undetermined({**kept, "style_weight": 3.5, "style_layers": ("fire2",)})
+    assert (own["style_weight"], own["style_layers"]) == (3.5, ("fire2",))
+    assert "content_weight" not in own

@@ -128,6 +128,9 @@ class LossConfig:
 
     def __post_init__(self) -> None:
         _check_choices(self)
+        require(
+            1 <= self.style_strength <= 10, f"--style-strength is {self.style_strength}; it must lie between 1 and 10"
+        )
         usual = USUAL_LAYERS[self.loss_network]
         weights = BALANCED_WEIGHTS if self.balanced else (usual.content_weight, usual.style_weight)
         resolved = {
@@ -140,9 +143,6 @@ class LossConfig:
         }
         for name, value in resolved.items():
             object.__setattr__(self, name, value)
-        require(
-            1 <= self.style_strength <= 10, f"--style-strength is {self.style_strength}; it must lie between 1 and 10"
-        )
         for name in ("content_weight", "style_weight", "tv_weight", "calm_weight"):
             value = getattr(self, name)
             require(0 <= value < float("inf"), f"{option_name(name)} is {value}; it must be zero or positive")
@@ -222,6 +222,7 @@ class TrainConfig:
             "checkpoint_every",
         ):
             require(getattr(self, name) >= 0, f"{option_name(name)} is {getattr(self, name)}; it must not be negative")
+        require(self.max_minutes < float("inf"), "--max-minutes is inf; it must be a number, 0 for no limit")
         require(
             bool(self.epochs or self.max_minutes or self.max_iterations),
             "--epochs 0 needs an end: add --max-minutes or --max-iterations",
@@ -230,7 +231,7 @@ class TrainConfig:
         require(self.seed < 2**63, f"--seed is {self.seed}; it must be below 2**63")
         require(0.25 <= self.stroke_size <= 4, f"--stroke-size is {self.stroke_size}; it must lie between 0.25 and 4")
         require(
-            self.start_size in (0, *range(64, self.image_size + 1)),
+            self.start_size == 0 or 64 <= self.start_size <= self.image_size,
             f"--start-size is {self.start_size}; it must be 0, or lie between 64 and --image-size ({self.image_size})",
         )
         self._check_look()
@@ -330,6 +331,10 @@ FIT_ALL: dict[str, Any] = {"learn": "all", "learning_rate": QUICK["learning_rate
 """What makes `fit` change all of the network."""
 
 
+DETERMINED = ("content_layers", "style_layers", "content_weight", "style_weight")
+"""Options that, where they are not given, follow from the loss network and what is balanced how strongly."""
+
+
 def option_name(name: str) -> str:
     """`content_weight` → `--content-weight`."""
     return "--" + name.replace("_", "-")
@@ -378,6 +383,17 @@ def flatten(config: TrainConfig) -> dict[str, Any]:
     """The option values of a configuration: the inverse of :func:`make_config`."""
     owners = {TrainConfig: config, NetworkConfig: config.network, LossConfig: config.loss}
     return {name: getattr(owners[owner], name) for name, (owner, _) in options().items()}
+
+
+def undetermined(values: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` without those that follow from the others anyway, and would hold on when one of these is changed.
+
+    Raises:
+        ImpastoError: as :func:`make_config`.
+    """
+    others = {name: value for name, value in values.items() if name not in DETERMINED}
+    found, usual = flatten(make_config(values)), flatten(make_config(others))
+    return {name: value for name, value in values.items() if name in others or found[name] != usual[name]}
 
 
 def _coerce(annotation: Any, value: Any, name: str, where: str) -> Any:

@@ -471,3 +471,11 @@ def test_a_broken_package_is_passed_over_and_doctor_says_so(impasto: Command, pi
     done = impasto("stylize", picture, "--out", tmp_path / "o.png", PYTHONPATH=str(tmp_path / "fake"))
     assert done.returncode == 0, done.stderr
     assert pixels_of(tmp_path / "o.png").shape == pixels_of(picture).shape
+
+
+def test_a_folder_for_several_photos_may_have_a_dot_in_its_name(impasto_here: Command, tmp_path: Path) -> None:
+    for seed in (1, 2):
+        photo(seed).save(tmp_path / f"{seed}.png")
+    done = impasto_here("stylize", "1.png", "2.png", "--out", "results.2024", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "results.2024").iterdir()) == ["1.png", "2.png"]

@@ -285,6 +285,13 @@ BAD = {
     "too many broken": (["{painting}", "--photos", "{broken}"], "cannot be read"),
     "recipe unknown": (["{painting}", "--photos", "{photos}", "--recipe", "soup"], "'soup'"),
     "name of the photo's own row": (["{painting}", "--name", "identity"], "add --name"),
+    "name that cannot be printed": (["{painting}", "--name", "a\u202fb"], "cannot be printed"),
+    "a network too large for a file": (
+        ["{painting}", "--recipe", "quick", "--body", "classic", "--width", "256"],
+        "MB",
+    ),
+    "far too strong": (["{painting}", "--style-strength", "2000"], "--style-strength"),
+    "for ever": (["{painting}", "--max-minutes", "inf"], "--max-minutes"),
     "base unknown": (["{painting}", "--base", "soup"], "no base 'soup'"),
     "rows of another network": (["{painting}", "--recipe", "fit", "--width", "8"], "--recipe quick"),
     "rows from nothing": (["{painting}", "--recipe", "quick", "--learn", "rows"], "--start gallery"),
@@ -432,6 +439,18 @@ def test_fitting_changes_rows_alone_and_writes_them_alone(
 
 def painting_of(base: str) -> str:
     return "udnie" + gallery.ENDINGS[base]
+
+
+def test_a_painting_of_any_file_name_becomes_a_style_that_loads(
+    impasto_here: Command, painting: Path, tmp_path: Path
+) -> None:
+    named, here = tmp_path / f"Screenshot at 3.04\u202fPM{painting.suffix}", tmp_path / "here"
+    named.write_bytes(painting.read_bytes())
+    here.mkdir()
+    done = impasto_here("train", named, "--out", "../mine.safetensors", "--run-dir", ".", *FEW_STEPS, cwd=here)
+    assert done.returncode == 0, done.stderr
+    assert style_file.load(tmp_path / "mine.safetensors").names == ("Screenshot at 3.04 PM",)
+    assert (here / "job.json").exists()
 
 
 def test_standalone_writes_the_whole_network(impasto_here: Command, painting: Path, tmp_path: Path) -> None:

@@ -114,6 +114,8 @@ class Slow:
         time.sleep(0.02)
         if photos.shape[2] == 13:
             raise RuntimeError("thirteen")
+        if photos.shape[2] == 40 and len(photos) > 1:
+            raise MemoryError("one at a time")
         return photos * mix[0]
 
     def working_memory(self, height: int, width: int) -> int:
@@ -123,7 +125,7 @@ class Slow:
 def test_photos_of_one_size_and_mix_go_together() -> None:
     slow = Slow()
     batching = Batching(slow, 4)
-    assert batching.working_memory(10, 10) == 400
+    assert batching.working_memory(10, 10) == 100
 
     def call(number: int) -> np.ndarray:
         shape = (1, 3, 8 if number % 3 else 9, 8)
@@ -148,6 +150,19 @@ def test_an_error_reaches_all_that_were_in_the_batch_and_no_others() -> None:
 
     results = list(in_order([13, 12] * 10, call, workers=6))
     assert results == ["thirteen", (1, 3, 12, 8)] * 10
+
+
+def test_photos_that_are_too_much_together_go_one_by_one() -> None:
+    slow = Slow()
+    batching = Batching(slow, 4)
+
+    def call(number: int) -> np.ndarray:
+        return batching(np.full((1, 3, 40, 8), number, np.float32), np.float32([1]))
+
+    for number, result in enumerate(in_order(range(20), call, workers=6)):
+        assert (result == number).all()
+    assert max(slow.given) > 1
+    assert slow.given.count(1) == 20
 
 
 def test_a_batch_is_what_each_would_have_been() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from impasto.config import Precision
 from impasto.core.transformer import TransformerNet
 from impasto.errors import ImpastoError
 from impasto.files.style_file import Style
+from impasto.stylizing import stylizer as stylizer_module
 from impasto.stylizing.backends import Backend, Photos
 from impasto.stylizing.samples import Floats
 from impasto.stylizing.stylizer import Stylizer, free_memory
@@ -146,6 +148,9 @@ def test_the_alpha_channel_is_kept(stylizer: Stylizer, mode: str) -> None:
     result = stylizer(photo)
     assert (result.mode, result.size) == ("RGBA", (WIDTH, HEIGHT))
     np.testing.assert_array_equal(np.asarray(result.getchannel("A")), np.asarray(alpha))
+    if mode == "LA":
+        multiplied = stylizer(photo.convert("La"))
+        np.testing.assert_array_equal(np.asarray(multiplied.getchannel("A")), np.asarray(alpha))
     opaque = Image.merge("RGB", photo.convert("RGBA").split()[:3])
     np.testing.assert_array_equal(np.asarray(result.convert("RGB")), np.asarray(stylizer(opaque)))
 
@@ -280,6 +285,25 @@ def test_a_photo_too_large_for_the_memory_is_refused_before_it_is_begun(style: S
     with pytest.raises(ImpastoError, match=r"70000×50000 pixels needs about .* GB.*--size \d+ or less"):
         Stylizer(style, backend)(photo)
     assert backend.shapes == []
+
+
+def test_what_an_accelerator_has_no_memory_for_goes_in_strips(style: Style, network: TransformerNet) -> None:
+    class Full(OneByOne):
+        def __call__(self, photos: NDArray[Any], mix: NDArray[Any]) -> NDArray[Any]:
+            raise MemoryError("out of memory")
+
+    photo = pixels()
+    near(Stylizer(style, Full())(photo), expected(network, photo), tolerance=1.01)
+
+
+@pytest.mark.parametrize(("told", "free"), [("active_file 300\ninactive_file 200\nanon 7\n", 900), ("anon 7\n", 400)])
+def test_what_a_container_keeps_of_files_gives_way(
+    told: str, free: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in (("memory.max", "1000\n"), ("memory.current", "600\n"), ("memory.stat", told)):
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(stylizer_module, "CONTROL_GROUP", str(tmp_path))
+    assert free_memory() == free
 
 
 def test_the_free_memory_is_known_and_plausible() -> None:

@@ -30,7 +30,7 @@ def local_jobs(photos: tuple[str, ...], out: str | None, label: str) -> Jobs:
     alone = len(found) == 1 and found[0] in roots
     usual = _beside(found[0], label) if alone else Path(USUAL_FOLDER)
     target = usual if out is None else Path(out)
-    if target.suffix and not target.is_dir() and not any(root.is_dir() for root in roots):
+    if alone and target.suffix and not target.is_dir():
         images.check_writable_suffix(target)
     to_file = target.suffix.lower() in images.FORMATS and not target.is_dir()
     if to_file and (len(found) > 1 or roots[0].is_dir()):

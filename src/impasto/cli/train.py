@@ -13,7 +13,17 @@ from cyclopts import Group, Parameter
 
 from impasto import workflows
 from impasto.cli.progress import TrainingBar, console
-from impasto.config import FIT_ALL, LossConfig, NetworkConfig, TrainConfig, make_config, option_name, options
+from impasto.config import (
+    BASES,
+    FIT_ALL,
+    LossConfig,
+    NetworkConfig,
+    TrainConfig,
+    make_config,
+    option_name,
+    options,
+    undetermined,
+)
 from impasto.errors import ImpastoError
 
 GROUPS = {TrainConfig: Group("Training"), NetworkConfig: Group("Network"), LossConfig: Group("Loss")}
@@ -143,7 +153,10 @@ def train(
         else:
             if painting is None:
                 raise ImpastoError("which painting? Use: impasto train PAINTING")
-            values = {**(read_toml(config) if config else {}), **(FIT_ALL if all else {}), **given}
+            file = undetermined(read_toml(config)) if config else {}
+            if base is not None:
+                file = {key: value for key, value in file.items() if key not in BASES.get(base, {})}
+            values = {**file, **(FIT_ALL if all else {}), **given}
             path = workflows.train(
                 painting,
                 photos or (),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -71,7 +71,12 @@ class Style:
 
 
 def save(path: str | os.PathLike[str], style: Style) -> None:
-    """Writes `style` to `path`, whole or not at all. Raises ImpastoError when it cannot be written."""
+    """Writes `style` to `path`, whole or not at all.
+
+    Raises:
+        ImpastoError: it cannot be written, or its names could not be read again.
+    """
+    _check_names(path, style.names)
     header = {
         "version": FORMAT_VERSION,
         "network": dataclasses.asdict(style.network),
@@ -105,8 +110,9 @@ def load(path: str | os.PathLike[str]) -> Style:
         probe_photo, probe_stylized = tensors.pop(PROBE_PHOTO), tensors.pop(PROBE_STYLIZED)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _broken(file, f"its header is incomplete ({error})") from error
-    if not isinstance(names, list) or not all(isinstance(name, str) and name.isprintable() for name in names):
+    if not isinstance(names, list):
         raise _broken(file, f"its style names are {names!r}")
+    _check_names(file, names)
     if len(names) != network.styles:
         raise _broken(file, f"it has {len(names)} style names for a network of {network.styles} styles")
     if not isinstance(provenance, dict) or not isinstance(provenance.get("options", {}), dict):
@@ -122,6 +128,11 @@ def load(path: str | os.PathLike[str]) -> Style:
         if value.dtype != np.float32 or not np.isfinite(value).all():
             raise _broken(file, f"its tensor {name} holds values that are not finite float32 numbers")
     return style
+
+
+def _check_names(file: str | os.PathLike[str], names: Sequence[object]) -> None:
+    if not all(isinstance(name, str) and name.isprintable() for name in names):
+        raise _broken(file, f"its style names are {list(names)!r}")
 
 
 def _check_version(file: Path, version: object) -> None:
@@ -182,5 +193,5 @@ def _check_length(file: Path) -> None:
         raise _broken(file, "it is larger than any style file")
 
 
-def _broken(file: Path, why: str) -> ImpastoError:
+def _broken(file: str | os.PathLike[str], why: str) -> ImpastoError:
     return ImpastoError(f"{file} is not a whole style file: {in_one_line(why)}; copy or train it again")

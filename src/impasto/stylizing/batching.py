@@ -61,7 +61,8 @@ class Batching:
         return call.answer
 
     def working_memory(self, height: int, width: int) -> int:
-        return self.most * self.backend.working_memory(height, width)
+        """Of one photo: if several are too much together, they go one by one."""
+        return self.backend.working_memory(height, width)
 
     def _taken(self, first: _Call) -> list[_Call]:
         """The call and those that can go with it, no longer waiting."""
@@ -81,6 +82,10 @@ class Batching:
             for call, answer in zip(calls, np.split(answers, ends), strict=True):
                 call.answer = answer
         except BaseException as error:
+            if isinstance(error, MemoryError) and len(calls) > 1:
+                for call in calls:
+                    self._answer([call])
+                return
             for call in calls:
                 call.error = error
         for call in calls:

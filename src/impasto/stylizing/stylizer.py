@@ -30,7 +30,8 @@ Photo = TypeVar("Photo")
 
 COPIES = 4
 """Of a photo, and of what the network works on, that are in memory around the network's own planes."""
-LIMIT_FILES = ("memory.max", "memory.current")
+CONTROL_GROUP = "/sys/fs/cgroup"
+MEMORY_FILES = ("memory.max", "memory.current", "memory.stat")
 UNLIMITED = 1 << 60
 SHARE_OF_FREE = 0.8
 """Of the free memory that a repainting may take where nothing else is said."""
@@ -209,6 +210,8 @@ class Stylizer:
 
     def _pil(self, photo: Image.Image, manner: Manner) -> Image.Image:
         upright = ImageOps.exif_transpose(photo)
+        if upright.mode == "La":  # Pillow converts it to LA alone
+            upright = upright.convert("LA")
         result = Image.fromarray(self._array(_rgb(upright), manner))
         if upright.has_transparency_data:
             result.putalpha(upright.convert("RGBA").getchannel("A"))
@@ -269,10 +272,13 @@ class Stylizer:
         left = self.allowed_memory() - COPIES * photo.nbytes
         if self.backend.working_memory(*photo.shape[:2]) > left:
             return self._streamed(photo, mix, left)
-        if photo.dtype == np.uint8:
-            stylized: Samples = self.backend(photo[None], mix)[0]
-            return stylized
-        return samples_of(self.backend(planes_of(photo[None]), mix)[0], photo.dtype)
+        try:
+            if photo.dtype == np.uint8:
+                stylized: Samples = self.backend(photo[None], mix)[0]
+                return stylized
+            return samples_of(self.backend(planes_of(photo[None]), mix)[0], photo.dtype)
+        except MemoryError:  # an accelerator has its own, and may share it with others
+            return self._streamed(photo, mix, left)
 
     def _streamed(self, photo: Samples, mix: Floats, memory: float) -> Samples:
         target = np.empty(photo.shape, photo.dtype)
@@ -364,9 +370,16 @@ def free_memory() -> int | None:
 
 
 def _left_in_container() -> int:
-    """Bytes that a container may still take, a huge number where nothing limits it (control groups, version 2)."""
+    """Bytes that a container may still take, a huge number where nothing limits it (control groups, version 2).
+
+    What the system keeps of files that were read counts as used there, but gives way.
+    """
     try:
-        limit, used = (Path("/sys/fs/cgroup", name).read_text(encoding="ascii") for name in LIMIT_FILES)
-        return max(0, int(limit) - int(used)) if limit.strip() != "max" else UNLIMITED
+        limit, used, told = (Path(CONTROL_GROUP, name).read_text(encoding="ascii") for name in MEMORY_FILES)
+        if limit.strip() == "max":
+            return UNLIMITED
+        parts = dict(line.split() for line in told.splitlines())
+        kept = sum(int(parts.get(name, 0)) for name in ("active_file", "inactive_file"))
+        return max(0, int(limit) - int(used) + kept)
     except (OSError, ValueError):
         return UNLIMITED

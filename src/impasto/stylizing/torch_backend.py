@@ -33,6 +33,12 @@ class TorchBackend:
         self.network.requires_grad_(False).to(self.device)
 
     def __call__(self, photos: Photos, mix: Floats) -> Photos:
+        try:
+            return self._answer(photos, mix)
+        except torch.OutOfMemoryError as error:  # the accelerator's
+            raise MemoryError(str(error)) from error
+
+    def _answer(self, photos: Photos, mix: Floats) -> Photos:
         weights = torch.from_numpy(np.ascontiguousarray(mix))
         with torch.inference_mode():
             given = torch.from_numpy(np.require(photos, requirements=["C", "W"])).to(self.device)

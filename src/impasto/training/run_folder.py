@@ -88,6 +88,8 @@ class RunFolder:
     def create(cls, path: Path, job: Job, config: TrainConfig, painting: NDArray[np.uint8]) -> RunFolder:
         """A new run folder with what does not change during the run. Raises ImpastoError as `require_new`."""
         cls.require_new(path)
+        if path.name in ("", ".."):
+            path = path.resolve()  # to have a name
         values = {name: value for name, value in config_module.flatten(config).items() if value is not None}
         fixed = {CONFIG: tomli_w.dumps(values).encode(), PAINTING: encode_png(painting)}
         told = vars(job)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -48,7 +48,8 @@ class Worker:
             use_threads(cpus)
         backend = make_backend(style, engine.device, engine.backend, engine.precision)
         self.stylizer = Stylizer(style, backend, own, max_memory=engine.max_memory)
-        self.options = options
+        # A batch whose worker has died is handed out anew; whether targets may be replaced was asked before.
+        self.options = replace(options, overwrite=True)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
         photos, targets = map(str, batch["photo"]), map(str, batch["target"])

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from impasto.config import BASES, RECIPES, NetworkConfig, flatten, make_config, option_name
-from impasto.errors import ImpastoError
+from impasto.errors import ImpastoError, in_one_line
 from impasto.files import atomic, images
 from impasto.files.remote import is_uri
-from impasto.files.style_file import IDENTITY
+from impasto.files.style_file import IDENTITY, LARGEST_FILE
+from impasto.stylizing.graph import parameter_shapes
 from impasto.workflows.bundled import painting_path
 from impasto.workflows.common import STYLE_SUFFIX, AnyPath, ignore, require_training_packages, several
 
@@ -90,13 +91,22 @@ def train(
     target = Path(out) if out is not None else Path(source.stem + STYLE_SUFFIX)
     _check_style_target(target, overwrite)
     if recipe is None:
-        recipe, why = usual_recipe(loss_weights, [*options, *(["base"] if base else [])])
+        recipe, why = usual_recipe(loss_weights, options)
         announce(f"recipe {recipe}, since {why}")
     config = make_config(_with_room_to_grow({**RECIPES[recipe], **_network_of(base), **options}, options))
     if standalone and config.learn != "rows":
         raise ImpastoError("--standalone is for the recipe fit; every other style file holds its whole network anyway")
-    if (name or source.stem) == IDENTITY:
+    size = 4 * sum(map(math.prod, parameter_shapes(config.network).values()))
+    if size > LARGEST_FILE:
+        raise ImpastoError(
+            f"--width {config.network.width} and --blocks {config.network.blocks} make a network of {size >> 20} MB; "
+            f"a style file has at most {LARGEST_FILE >> 20}"
+        )
+    called = name or in_one_line(source.stem)
+    if called == IDENTITY:
         raise ImpastoError(f"a style cannot be called {IDENTITY!r}, which is the photo as it is; add --name")
+    if not called.isprintable():
+        raise ImpastoError(f"--name {called!r} has characters that cannot be printed; leave them out")
     # Twice as large as it will be: what a JPEG gives at a fraction of its size has lost fine marks.
     at_least = 2 * math.ceil(config.painting_size / (1 - 2 * config.style_margin))
     style_image = images.read_small(source, at_least=at_least)
@@ -122,7 +132,7 @@ def train(
         painting_sha256=hashlib.sha256(source.read_bytes()).hexdigest(),
         photos=tuple(os.fspath(one) if is_uri(os.fspath(one)) else str(Path(one).absolute()) for one in folders),
         out=str(target.absolute()),
-        name=name or source.stem,
+        name=called,
         recipe=recipe,
         loss_weights=None if loss_weights is None else str(Path(loss_weights).absolute()),
         standalone=standalone,

@@ -70,7 +70,8 @@ class Live:
     def __init__(self, stylizer: Stylizer, options: WebcamOptions, announce: Callable[[str], None]) -> None:
         """`announce` gets the name of each file that is written."""
         self.stylizer = stylizer.for_changing()
-        self.style = options.style
+        style = options.style
+        self.style = self.stylizer.names[style] if isinstance(style, int) else style
         self.strength = options.strength
         self.pace = Pace(options.rate)
         self._options = options

@@ -23,12 +23,6 @@ def with_short_side(pixels: Pixels, size: int) -> Pixels:
     return resized_to(pixels, *(round(side * factor) for side in pixels.shape[:2]))
 
 
-def with_long_side(pixels: Pixels, size: int) -> Pixels:
-    """`pixels` (H, W, 3) with the longer side at `size` and the shape kept, a pixel wide at least."""
-    factor = size / max(pixels.shape[:2])
-    return resized_to(pixels, *(max(1, round(side * factor)) for side in pixels.shape[:2]))
-
-
 def resized_to(pixels: Pixels, height: int, width: int) -> Pixels:
     """`pixels` (H, W, 3) as (height, width, 3)."""
     return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS))
