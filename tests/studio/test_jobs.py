@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -265,6 +266,46 @@ def test_damaged_state_files_cost_no_job(tmp_path: Path, snapshots: list[Path], 
         with pytest.raises(ImpastoError, match="damaged"):
             jobs.get("0123456789abcdef")
     assert not (tmp_path / "jobs" / ".f.part").exists()
+
+
+@pytest.fixture
+def hopeless(tmp_path: Path, snapshots: list[Path]) -> Path:
+    """The folder of a job that waits, and that no process can be started for."""
+    files = {"photos": snapshots[:1]}
+    folder = lay_out(tmp_path / "later", "photos", "a", {"style": "flow_field-turbo"}, files, order=1, style="")
+    (folder / records.OUTCOME).mkdir()
+    return folder
+
+
+def test_what_waits_is_looked_at_again_after_the_disk_has_failed(
+    tmp_path: Path, hopeless: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Jobs(tmp_path / "jobs", tmp_path / "styles") as jobs:
+        away = jobs.folder.rename(tmp_path / "away")
+        jobs._work.stir()
+        wait_for(lambda: "FileNotFoundError" in capsys.readouterr().err)
+        hopeless.rename(away / hopeless.name)
+        away.rename(jobs.folder)
+        assert settled(jobs, hopeless.name, "failed").error.startswith("cannot start a process for this: ")
+
+
+def test_a_job_that_could_not_be_started_on_a_full_disk_is_tried_again(
+    tmp_path: Path, hopeless: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Any] = []
+
+    def full(handle: int) -> None:
+        tried.append(handle)
+        raise OSError(errno.ENOSPC, "the disk is full")
+
+    with Jobs(tmp_path / "jobs", tmp_path / "styles") as jobs:
+        folder = hopeless.rename(jobs.folder / hopeless.name)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", full)
+            jobs._work.stir()
+            wait_for(lambda: len(tried) > 3)
+            assert Job.read(folder).state == "waiting"
+        assert settled(jobs, folder.name, "failed").error.startswith("cannot start a process for this: ")
 
 
 def test_a_curve_is_thinned_and_a_torn_line_left_aside(tmp_path: Path, snapshots: list[Path]) -> None:

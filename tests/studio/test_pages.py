@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import os
+import shutil
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +19,7 @@ from impasto.studio.limits import Limits
 from impasto.studio.look import Look
 from impasto.studio.parts import uploaded
 from impasto.studio.places import opened
+from impasto.studio.served import Served
 
 if TYPE_CHECKING:
     from impasto.studio.studio import Studio
@@ -34,11 +40,17 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 
 
 @pytest.fixture(scope="module")
-def handlers(studio: Studio) -> dict[str, Callable[..., Any]]:
-    """The page's events by the names of their functions, as Gradio would call them."""
+def built(studio: Studio) -> Any:
+    """The page, as Gradio's Blocks."""
     from impasto.studio import page
 
-    return {fn.name: fn.fn for fn in page.build(studio).fns.values() if fn.fn is not None}
+    return page.build(studio)
+
+
+@pytest.fixture(scope="module")
+def handlers(built: Any) -> dict[str, Callable[..., Any]]:
+    """The page's events by the names of their functions, as Gradio would call them."""
+    return {fn.name: fn.fn for fn in built.fns.values() if fn.fn is not None}
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +123,21 @@ def test_events_take_any_value(handlers: dict[str, Callable[..., Any]], value: o
     handlers["_ready"](value, "")
 
 
+@pytest.mark.parametrize("strength", [[7], ["x"], [None], []])
+def test_what_no_control_sends_is_told_on_one_line(
+    built: Any, caplog: pytest.LogCaptureFixture, strength: list[Any]
+) -> None:
+    import gradio as gr
+
+    (called,) = (fn for fn in built.fns.values() if fn.name == "paint_in_full")
+    with pytest.raises(gr.Error) as refused:
+        asyncio.run(built.preprocess_data(called, [{}, CONTROLS[0], *strength, *CONTROLS[2:]], None))
+    assert not refused.value.print_exception
+    (line,) = caplog.messages
+    assert line.startswith("refused what was sent to paint_in_full: ")
+    assert "\n" not in line
+
+
 def test_a_file_that_is_no_photo_leaves_the_one_before_ready_to_be_painted(
     handlers: dict[str, Callable[..., Any]], opened_photo: dict[str, Any]
 ) -> None:
@@ -141,10 +168,8 @@ def test_a_painting_that_failed_does_not_stop_the_next(
     assert handlers["paint"](failed, *CONTROLS)["after"]
 
 
-def test_a_style_is_chosen_from_a_list_that_the_server_has_forgotten(studio: Studio) -> None:
-    from impasto.studio import page
-
-    dropdowns = [block for block in page.build(studio).blocks.values() if block.get_block_name() == "dropdown"]
+def test_a_style_is_chosen_from_a_list_that_the_server_has_forgotten(built: Any) -> None:
+    dropdowns = [block for block in built.blocks.values() if block.get_block_name() == "dropdown"]
     assert len(dropdowns) == 2
     for dropdown in dropdowns:
         assert dropdown.preprocess("yours:new") == "yours:new"
@@ -228,6 +253,97 @@ def test_a_style_that_was_replaced_by_hand_is_loaded_anew_and_a_damaged_one_is_l
         studio.shelf.stylizer(["yours:mine"])
 
 
+def test_a_style_that_loads_slowly_takes_nobody_elses_turn(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    from impasto import workflows
+    from impasto.files import gallery
+
+    target = studio.shelf.folder / "slow.safetensors"
+    target.write_bytes(gallery.bundled()["udnie"][0].read_bytes())
+    canvas = studio.easel.put(studio.samples["chelsea"], "chelsea.jpg")
+    load, asked, go_on = workflows.load_several, threading.Event(), threading.Event()
+
+    def slow(names: tuple[str, ...]) -> Any:
+        if str(target) in names:
+            asked.set()
+            assert go_on.wait(60)
+        return load(names)
+
+    monkeypatch.setattr(workflows, "load_several", slow)
+    count = studio.limits.stylizing
+    with ThreadPoolExecutor(count) as pool:
+        waiting = [pool.submit(studio.easel.paint, canvas, Look("yours:slow")) for _ in range(count)]
+        assert asked.wait(60)
+        try:
+            assert studio.easel.paint(canvas, Look("udnie")).exists()
+            assert not any(one.done() for one in waiting)
+        finally:
+            go_on.set()
+        assert all(one.result().exists() for one in waiting)
+    target.unlink()
+
+
+def test_a_style_that_could_not_be_loaded_is_tried_again(studio: Studio) -> None:
+    from impasto.files import gallery
+
+    target = studio.shelf.folder / "mended.safetensors"
+    whole = gallery.bundled()["udnie"][0].read_bytes()
+    target.write_bytes(whole[:-4000] + bytes(4000))
+    os.utime(target, (1, 1))
+    with pytest.raises(ImpastoError):
+        studio.shelf.stylizer(["yours:mended"])
+    target.write_bytes(whole)
+    os.utime(target, (1, 1))
+    assert studio.shelf.stylizer(["yours:mended"])
+    target.unlink()
+
+
+def test_in_full_size_a_photo_that_is_gone_or_damaged_is_called_by_its_name(studio: Studio, tmp_path: Path) -> None:
+    from impasto.studio.pages import repaint
+
+    path = tmp_path / "upload.jpg"
+    path.write_bytes(studio.samples["chelsea"].read_bytes())
+    value = {"photo": {"id": studio.easel.put(path, "Katze.jpg").id}}
+    path.write_bytes(b"no photo")
+    with pytest.raises(ImpastoError, match=r"^cannot read Katze\.jpg: "):
+        repaint._painted_in_full(studio, value, Look("udnie"))
+    path.unlink()
+    with pytest.raises(ImpastoError, match="drop it again"):
+        repaint._painted_in_full(studio, value, Look("udnie"))
+
+
+def test_of_several_clips_all_begin_or_none(studio: Studio, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from impasto.studio.pages import batch
+
+    monkeypatch.setattr("impasto.studio.supervisor.Supervisor._start_next", lambda supervisor: None)
+    before = studio.jobs.all()
+    (tmp_path / "a.mp4").write_bytes(b"a")
+    clips = [(tmp_path / name, name) for name in ("a.mp4", "gone.mp4")]
+    with pytest.raises(ImpastoError, match="not there any more"):
+        batch._begin(studio, clips, Look("udnie"))
+    assert studio.jobs.all() == before
+    (begun,) = batch._begin(studio, clips[:1], Look("udnie"))
+    studio.jobs.cancel(begun)
+
+
+def test_a_file_that_cannot_be_handed_out_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_link(source: Path, target: Path) -> None:
+        raise OSError(errno.EXDEV, "another disk")
+
+    def full(source: Path, target: Path) -> None:
+        target.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "the disk is full")
+
+    (tmp_path / "film.mp4").write_bytes(b"film")
+    served = Served(tmp_path / "served")
+    monkeypatch.setattr(os, "link", no_link)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copyfile", full)
+        assert served.url(tmp_path / "film.mp4") == ""
+    assert [path for path in served.folder.rglob("*") if path.is_file()] == []
+    assert served.url(tmp_path / "film.mp4")
+    assert [path.name for path in served.folder.rglob("*") if path.is_file()] == ["film.mp4"]
+
+
 def test_the_judge_is_told_what_people_call_a_style_that_was_trained_here(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,3 +377,28 @@ def test_what_was_painted_goes_some_days_after_it_ended(
     os.utime(job.folder / records.STATE, (1, 1))
     studio.submit("photos", "z", {"style": "udnie"}, files)
     assert job.folder.exists() == stays
+
+
+def test_what_was_painted_goes_also_where_nobody_submits_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from impasto.studio import records
+    from impasto.studio.studio import open_studio
+
+    monkeypatch.setattr("impasto.studio.supervisor.Supervisor._start_next", lambda supervisor: None)
+
+    def submit_and_age() -> Path:
+        job = studio.submit("photos", "x", {"style": "udnie"}, {"photos": [studio.samples["chelsea"]]})
+        records.set_state(job.folder, "done")
+        os.utime(job.folder / records.STATE, (1, 1))
+        return job.folder
+
+    with opened(tmp_path, Limits()) as places:
+        with open_studio(places) as studio:
+            painted = submit_and_age()
+        assert painted.exists()
+        with open_studio(places) as studio:
+            assert not painted.exists()
+            painted = submit_and_age()
+            places.chores[-1]()
+            assert not painted.exists()

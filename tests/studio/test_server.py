@@ -102,6 +102,17 @@ def test_a_photo_goes_in_and_comes_back(studio: Studio) -> None:
         assert "event: complete" in called(client, result)
 
 
+def test_nobody_passes_the_queue(studio: Studio) -> None:
+    with studio.client() as client:
+        data = [{"path": uploaded(client), "meta": META}]
+        for path in ("run/repaint", "api/repaint"):
+            assert client.post(f"/gradio_api/{path}", json={"data": data}).status_code == 404
+        # What only changes the page needs no queue.
+        (known,) = (one for one in client.get("/config").json()["dependencies"] if one["api_name"] == "_ready")
+        body = {"data": [None, ""], "fn_index": known["id"], "session_hash": "a"}
+        assert client.post("/gradio_api/run/predict", json=body).status_code == 200
+
+
 def test_scratch_is_private(studio: Studio) -> None:
     assert studio.scratch.stat().st_mode & 0o777 == 0o700
 

@@ -124,9 +124,11 @@ class Easel:
 
     def paint(self, canvas: Canvas, look: Look) -> Path:
         """The stylized image at screen size, a JPEG."""
+        stylizer, rows = self._stylizer(look)  # loading one may take long, and others are to have their turn meanwhile
         with self._turn:
             picture = self._picture(canvas)
-            painted = self._painted(picture, look, _stroke(canvas, picture, look.stroke))
+            manner = look.manner(rows, _stroke(canvas, picture, look.stroke))
+            painted = picture.with_pixels(stylizer.repaint(picture.pixels, manner))
             path = self._write(_within(painted, SCREEN_SIDE))
         with self._lock:
             self._paintings.append(path)
@@ -137,6 +139,8 @@ class Easel:
 
     def paint_in_full(self, canvas: Canvas, look: Look, name: str) -> Path:
         """The stylized image as large as the photo, called `name`, in the photo's format where that can be written."""
+        if not canvas.path.exists():
+            raise ImpastoError(GONE)
         suffix = canvas.path.suffix.lower()
         suffix = suffix if suffix in FULL_FORMATS else ".png" if suffix in images.FORMATS else ".jpg"
         # Browsers call a file as its address ends, so the random part is a folder.
@@ -157,9 +161,12 @@ class Easel:
             picture = _within(self._picture(canvas), SWATCH_WORKING_SIDE)
         found = {}
         for entry in entries:
-            with self._turn, suppress(ImpastoError):  # one by one: who waits for a photo comes in between
-                painted = _within(self._painted(picture, Look(entry.id)), SWATCH_SIDE)
-                found[entry.id] = self._write(painted, quality=80)
+            with suppress(ImpastoError):
+                look = Look(entry.id)
+                stylizer, rows = self._stylizer(look)
+                with self._turn:  # one by one: who waits for a photo comes in between
+                    painted = picture.with_pixels(stylizer.repaint(picture.pixels, look.manner(rows)))
+                    found[entry.id] = self._write(_within(painted, SWATCH_SIDE), quality=80)
         return found
 
     def paint_frame(self, data: bytes, look: Look) -> bytes:
@@ -171,23 +178,18 @@ class Easel:
         if not self._frames.acquire(blocking=False):
             raise ImpastoError("too many cameras at once; a moment, please")
         try:
+            stylizer, rows = self._stylizer(look, fast=True)
             with self._turn:
                 frame = images.read_small(
                     "the camera's frame", at_least=FRAME_SIDE, data=data, max_pixels=self.limits.frame_pixels
                 )
                 picture = _within(images.Picture(frame), FRAME_SIDE)
-                painted = self._painted(picture, look, fast=True)
+                pixels = stylizer.repaint(picture.pixels, look.manner(rows))
         finally:
             self._frames.release()
         buffer = io.BytesIO()
-        Image.fromarray(painted.pixels).save(buffer, "jpeg", quality=80)
+        Image.fromarray(pixels).save(buffer, "jpeg", quality=80)
         return buffer.getvalue()
-
-    def _painted(
-        self, picture: images.Picture, look: Look, stroke: float | None = None, *, fast: bool = False
-    ) -> images.Picture:
-        stylizer, rows = self._stylizer(look, fast=fast)
-        return picture.with_pixels(stylizer.repaint(picture.pixels, look.manner(rows, stroke)))
 
     def _stylizer(self, look: Look, *, fast: bool = False) -> tuple[Stylizer, dict[str, str]]:
         ids = list(look.mix)

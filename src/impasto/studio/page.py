@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import gradio as gr
 
+from impasto.errors import in_one_line
 from impasto.studio import api
 from impasto.studio.pages import batch, camera, compare, looks, repaint, train
 from impasto.studio.parts import part
 from impasto.studio.studio import Studio
+
+_log = logging.getLogger("impasto.studio")
 
 TITLE = "Impasto"
 MASTHEAD = """<div class="masthead"><h1>Impasto<i>.</i></h1><p>Repaint photos with the hand of a painting</p>
@@ -56,4 +61,20 @@ def build(studio: Studio) -> gr.Blocks:
         page.load(renewed, [panel.picker, easel], [panel.picker, judged], **looks.QUIET)
         trainings.finished(renewed, [panel.picker, easel], [panel.picker, judged], **repaint.PAINTING)
         api.build(studio)
+    page.preprocess_data = _without_traceback(page.preprocess_data)
     return page
+
+
+def _without_traceback(preprocess: Callable[..., Awaitable[list[Any]]]) -> Callable[..., Awaitable[list[Any]]]:
+    """`Blocks.preprocess_data`, with one line in the log for what no control of the page sends: no fault of ours."""
+
+    async def preprocessed(fn: Any, *given: Any) -> list[Any]:
+        try:
+            return await preprocess(fn, *given)
+        except Exception as error:
+            text = in_one_line(error.message if isinstance(error, gr.Error) else str(error))
+            debugging = _log.isEnabledFor(logging.DEBUG)
+            _log.warning("refused what was sent to %s: %s", fn.name, text, exc_info=debugging)
+            raise gr.Error(text, title="That did not work", print_exception=False) from error
+
+    return preprocessed

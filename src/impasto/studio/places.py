@@ -8,7 +8,7 @@ import stat
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +38,8 @@ class Places:
     scratch: Path
     """Private and temporary; nothing in it outlives the server."""
     limits: Limits
+    chores: list[Callable[[], None]] = field(default_factory=list)
+    """What the janitor does besides, once a round."""
     _kept: set[Path] = field(default_factory=set)
 
     @property
@@ -164,8 +166,9 @@ def _new_scratch() -> tuple[Path, BinaryIO]:
 
 def _keep_tidy(places: Places, ended: threading.Event) -> None:
     while not ended.wait(ROUND):
-        with suppress(OSError):
-            places.tidy()
+        for chore in (places.tidy, *places.chores):
+            with suppress(OSError):
+                chore()
 
 
 def _files(folder: Path) -> Iterator[Path]:

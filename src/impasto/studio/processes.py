@@ -31,13 +31,13 @@ class Process:
         """Raises ImpastoError when no process can be started."""
         self.lane = lane
         self._kill_at: float | None = None
-        (folder / records.OUTCOME).unlink(missing_ok=True)
         command = [sys.executable, "-P", "-m", "impasto.studio.worker", str(folder), str(styles)]
         # A group of its own: Ctrl-C in the server's terminal is the server's, which then asks for a stop.
         own_group: dict[str, Any] = {"start_new_session": True}
         if sys.platform == "win32":
             own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
         try:
+            (folder / records.OUTCOME).unlink(missing_ok=True)
             with (folder / records.LOG).open("ab") as log:
                 self._popen = subprocess.Popen(
                     command, stdin=subprocess.PIPE, stdout=log, stderr=log, env={**PATIENT, **os.environ}, **own_group

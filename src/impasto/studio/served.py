@@ -41,5 +41,8 @@ def _link(path: Path, link: Path) -> None:
         return
     except OSError:  # another disk, or one that knows no links
         part = link.with_name(f".{link.name}.{secrets.token_hex(4)}.part")
-        shutil.copyfile(path, part)
-        part.replace(link)
+        try:
+            shutil.copyfile(path, part)
+            part.replace(link)
+        finally:
+            part.unlink(missing_ok=True)

@@ -81,7 +81,8 @@ def assemble(studio: Studio, places: Places, options: StudioOptions) -> Gate:
     from impasto.studio.theme import theme
 
     blocks = page.build(studio)
-    blocks.queue(default_concurrency_limit=places.limits.stylizing, max_size=places.limits.waiting)
+    # An open API would let `/run` pass by the queue and its bounds.
+    blocks.queue(api_open=False, default_concurrency_limit=places.limits.stylizing, max_size=places.limits.waiting)
     blocks.state_session_capacity = places.limits.sessions
     app = gr.mount_gradio_app(
         FastAPI(docs_url=None, redoc_url=None, openapi_url=None),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,7 @@ class Shelf:
         self.folder = folder
         self._bundled = {entry.id: entry for entry in _bundled()}
         self._own: dict[tuple[Path, float], Entry] = {}
-        self._stylizers: OrderedDict[_Loaded, tuple[Stylizer, dict[str, str]]] = OrderedDict()
+        self._stylizers: OrderedDict[_Loaded, Future[tuple[Stylizer, dict[str, str]]]] = OrderedDict()
         self._lock = threading.Lock()
 
     def entries(self) -> list[Entry]:
@@ -102,20 +103,31 @@ class Shelf:
         else:
             together = tuple(dict.fromkeys(names))
         key = (together, tuple(self.find(one).written for one in wanted if one not in self._bundled))
-        with self._lock:
-            if key not in self._stylizers:
-                stylizer, rows = workflows.load_several(together)
-                self._stylizers[key] = stylizer.for_changing(), rows
-            self._stylizers.move_to_end(key)
-            while len(self._stylizers) > KEPT_STYLIZERS:
-                self._stylizers.popitem(last=False)
-            stylizer, rows = self._stylizers[key]
+        stylizer, rows = self._loaded(key)
         return stylizer, [rows[name] for name in names]
 
     def remove(self, name: str) -> None:
         """Removes a style that was trained here, by its file's name without the suffix, and what lies beside it."""
         for suffix in (workflows.STYLE_SUFFIX, ".json", ".jpg"):
             (self.folder / f"{name}{suffix}").unlink(missing_ok=True)
+
+    def _loaded(self, key: _Loaded) -> tuple[Stylizer, dict[str, str]]:
+        """Loads outside of the lock: only those wait who want the same."""
+        with self._lock:
+            is_first = key not in self._stylizers
+            loading = self._stylizers.setdefault(key, Future())
+            self._stylizers.move_to_end(key)
+            while len(self._stylizers) > KEPT_STYLIZERS:
+                self._stylizers.popitem(last=False)
+        if is_first:
+            try:
+                stylizer, rows = workflows.load_several(key[0])
+                loading.set_result((stylizer.for_changing(), rows))
+            except BaseException as error:
+                with self._lock:
+                    self._stylizers.pop(key, None)  # the next one tries again
+                loading.set_exception(error)
+        return loading.result()
 
     def _yours(self) -> list[Entry]:
         found: dict[tuple[Path, float], Entry] = {}

@@ -45,10 +45,8 @@ class Studio:
         Raises:
             ImpastoError: also where too many wait already, or the disk is nearly full.
         """
-        jobs = self.jobs.all()
-        for job in jobs:
-            self._forget_if_old(job)
-        if sum(job.state == "waiting" for job in jobs) >= self.limits.jobs_waiting:
+        self.forget_old()
+        if sum(job.state == "waiting" for job in self.jobs.all()) >= self.limits.jobs_waiting:
             raise ImpastoError(f"{self.limits.jobs_waiting} jobs are waiting already; try again when some are done")
         if shutil.disk_usage(self.jobs.folder).free < self.limits.spare_bytes:
             raise ImpastoError("the disk of this computer is nearly full; make room, and try again")
@@ -59,9 +57,13 @@ class Studio:
         self.jobs.remove(job.id)
         self.shelf.remove(job.style)
 
+    def forget_old(self) -> None:
+        """Removes the folders and clips that ended too long ago."""
+        for job in self.jobs.all("photos", "video"):
+            if job.state not in ("waiting", "running"):
+                self._forget_if_old(job)
+
     def _forget_if_old(self, job: Job) -> None:
-        if job.kind not in ("photos", "video") or job.state in ("waiting", "running"):
-            return
         with suppress(ImpastoError, OSError):  # somebody else was quicker
             settled = (job.folder / records.STATE).stat().st_mtime
             if time.time() - settled > self.limits.jobs_kept_hours * 3600:
@@ -82,7 +84,10 @@ def open_studio(places: Places) -> Iterator[Studio]:
         for name, pixels in zip(workflows.SAMPLE_PHOTOS, workflows.sample_photos(), strict=True)
     }
     with Jobs(places.jobs, places.styles) as jobs:
-        yield Studio(shelf, easel, jobs, Served(files / "served"), places.limits, samples)
+        studio = Studio(shelf, easel, jobs, Served(files / "served"), places.limits, samples)
+        studio.forget_old()
+        places.chores.append(studio.forget_old)
+        yield studio
 
 
 def _written(path: Path, pixels: NDArray[np.uint8]) -> Path:

@@ -41,7 +41,8 @@ class Supervisor:
         self._running: dict[str, Process] = {}
         """By the job's id."""
         self._left: dict[str, str] = {}
-        """Jobs at which an earlier server's process still is, and the lane of each."""
+        """Jobs that nothing of ours is at, and whose state is to be settled: an earlier server's process still is, or
+        the disk did not take that they failed. The lane of each."""
         with ExitStack() as own:
             own.enter_context(_only_server(folder, styles))
             self._tidy_up()
@@ -110,8 +111,9 @@ class Supervisor:
                     self._start_next()
             except Exception:  # a disk that fails, say: the jobs after this one shall not wait for ever
                 traceback.print_exc()
+                self._news = True
                 time.sleep(1)
-            self._wake.wait(TICK if self._running or self._left else None)
+            self._wake.wait(TICK if self._running or self._left or self._news else None)
             self._wake.clear()
 
     def _look_after_processes(self) -> None:
@@ -183,8 +185,10 @@ class Supervisor:
             records.set_state(job.folder, "running", wish=records.wish_of(job.folder))
             self._running[job.id] = Process(job.folder, self._styles, LANES[job.kind])
         except ImpastoError as error:
-            with suppress(ImpastoError):  # the disk is full
+            try:
                 records.set_state(job.folder, "failed", error=str(error))
+            except ImpastoError:  # the disk is full
+                self._left[job.id] = LANES[job.kind]
 
 
 @contextmanager

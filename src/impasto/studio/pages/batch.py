@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,13 @@ from impasto.studio.pages import work
 from impasto.studio.pages.looks import QUIET, LookPanel, look_of, title_of
 from impasto.studio.parts import CLIPS, IMAGES, drop, dropped, record, refusal
 from impasto.studio.studio import Studio
+from impasto.studio.submitting import Files
 
 ACCEPTED = ",".join((IMAGES, "video/*", *CLIPS))
 HINT = "or click to choose them; photos come back as a ZIP, a clip as an MP4 with its sound"
 NONE_YET = "What you start here appears below, and stays while the page is closed."
+_Wanted = tuple[str, str, Mapping[str, Any], Files]
+"""A job as :meth:`Studio.submit` takes it."""
 
 
 def build(studio: Studio, panel: LookPanel) -> None:
@@ -49,12 +54,27 @@ def _begin(studio: Studio, files: list[tuple[Path, str]], look: Look) -> list[st
             raise ImpastoError(f"{name} is neither a photo nor a clip that the studio knows; leave it out")
     style = title_of(studio, look)
     steady = _request(studio, look, fast=True)  # the network that has learned not to flicker
-    begun = [studio.submit("video", f"{name} as {style}", steady, {"clip": path}) for path, name in clips]
+    wanted: list[_Wanted] = [("video", f"{name} as {style}", steady, {"clip": path}) for path, name in clips]
     if photos:
         title = photos[0][1] if len(photos) == 1 else f"{len(photos)} photos"
         given = {"photos": [path for path, _ in photos]}
-        begun.append(studio.submit("photos", f"{title} as {style}", _request(studio, look), given))
-    return [job.id for job in begun]
+        wanted.append(("photos", f"{title} as {style}", _request(studio, look), given))
+    return _submitted(studio, wanted)
+
+
+def _submitted(studio: Studio, wanted: list[_Wanted]) -> list[str]:
+    """Submits all or, where one is refused, none: the page would not know of the others. Their ids."""
+    begun: list[str] = []
+    try:
+        for one in wanted:
+            begun.append(studio.submit(*one).id)
+    except ImpastoError:
+        for id in begun:
+            with suppress(ImpastoError):  # it is over already
+                studio.jobs.cancel(id)
+                studio.jobs.remove(id)
+        raise
+    return begun
 
 
 def _request(studio: Studio, look: Look, *, fast: bool = False) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def build(studio: Studio) -> gr.Dropdown:
             hint = "not needed for a style that was trained here"
             painting = drop("Drop its painting here", hint, "judge-painting")
         with gr.Column(min_width=280):
-            hint = "not needed: there are sample photos"
+            hint = "not needed: there are sample photos; everybody here sees the report"
             photos = drop("Photos to judge by", hint, "judge-photos", most=MOST_PHOTOS)
     start = gr.Button("Ask the judge", variant="primary", elem_id="judge-start")
     board = work.build(studio, "judge", NONE_YET)

@@ -56,9 +56,7 @@ def connect(studio: Studio, easel: gr.HTML, panel: LookPanel, gallery: Gallery, 
 
     def paint_in_full(value: Any, *controls: Any) -> dict[str, Any]:
         try:
-            look = look_of(studio, *controls)
-            canvas = _canvas(studio, record(value))
-            path = studio.easel.paint_in_full(canvas, look, _called(canvas.name, title_of(studio, look)))
+            path = _painted_in_full(studio, record(value), look_of(studio, *controls))
         except ImpastoError as error:
             gr.Warning(in_words(error))
             return {}
@@ -116,6 +114,15 @@ def _painted(studio: Studio, value: dict[str, Any], look: Look) -> dict[str, Any
         "look": asdict(look),
         "title": title_of(studio, look),
     }
+
+
+def _painted_in_full(studio: Studio, value: dict[str, Any], look: Look) -> Path:
+    canvas = _canvas(studio, value)
+    called = _called(canvas.name, title_of(studio, look))
+    try:
+        return studio.easel.paint_in_full(canvas, look, called)
+    except ImpastoError as error:
+        raise ImpastoError(in_words(error, canvas.path, canvas.name)) from error
 
 
 def _canvas(studio: Studio, value: dict[str, Any]) -> Canvas:

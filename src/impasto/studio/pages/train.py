@@ -40,7 +40,7 @@ def build(studio: Studio) -> gr.HTML:
             )
             minutes = gr.Slider(0.5, 60, MINUTES["fit"], step=0.5, label="Minutes of training")
         with gr.Column(min_width=280):
-            hint = "up to four of your own, painted anew as it learns"
+            hint = "up to four of your own, painted anew as it learns; everybody here sees them"
             watched = drop("Photos to watch", hint, "train-watched", most=MOST_WATCHED)
             hint = "not needed: without any, it draws its own"
             photos = drop("Photos to learn from", hint, "train-photos", most=studio.limits.drop_files)
