@@ -207,6 +207,17 @@ def test_its_own_page_and_programs_may(inner: Noting, places: Places) -> None:
     assert foreign.status == 403
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_link_elsewhere_leads_to_the_pages_and_to_nothing_else(inner: Noting, places: Places, site: str) -> None:
+    clicked = {"sec_fetch_site": site, "sec_fetch_mode": "navigate", "sec_fetch_dest": "document"}
+    assert ask(inner, places, "GET", "/", **clicked).status == 200
+    assert ask(inner, places, "GET", "/train", **clicked).status == 200
+    assert ask(inner, places, "GET", "/", **{**clicked, "sec_fetch_dest": "iframe"}).status == 403
+    assert ask(inner, places, "GET", "/gradio_api/info", **clicked).status == 403
+    assert ask(inner, places, "POST", "/", **clicked).status == 403
+    assert ask(inner, places, "GET", "/", **clicked, origin="http://evil.example").status == 403
+
+
 META = {"_type": "gradio.FileData"}
 
 

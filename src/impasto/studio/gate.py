@@ -72,7 +72,8 @@ class Gate:
     async def _let_in(self, scope: Scope, receive: Patience, send: _Answer) -> None:
         headers, path = Headers(scope=scope), scope["path"]
         host = openings.check_host(headers, self._visitors.hosts)
-        openings.check_origin(headers, host)
+        is_page = scope["method"] in ("GET", "HEAD") and path.rstrip("/") in ("", *self._visitors.pages)
+        openings.check_origin(headers, host, opens_page=is_page)
         openings.check_open(scope["method"], path, self._visitors.pages)
         self._check_member(headers, path)
         if path.rstrip("/") == "/login" and self._visitors.is_member is None:

@@ -91,8 +91,11 @@ def check_host(headers: Headers, is_allowed: str) -> str:
     return hosts[0].lower()
 
 
-def check_origin(headers: Headers, host: str) -> None:
+def check_origin(headers: Headers, host: str, *, opens_page: bool = False) -> None:
     """Refuses what a page of somewhere else sends; programs send no origin, and are let through.
+
+    `opens_page` is for what asks for a page of the studio: a link elsewhere may bring a visitor there, but not into a
+    frame of its own.
 
     Raises:
         RefusedError: it is from elsewhere.
@@ -101,7 +104,9 @@ def check_origin(headers: Headers, host: str) -> None:
     # A proxy in front may have changed the host; no page can set this header without asking first, which is refused.
     ours = (host, headers.get("x-forwarded-host", host).split(",")[0].strip().lower())
     foreign = origin is not None and _place(origin) not in ours
-    if foreign or (origin is None and headers.get("sec-fetch-site") in ("cross-site", "same-site")):
+    elsewhere = origin is None and headers.get("sec-fetch-site") in ("cross-site", "same-site")
+    comes = opens_page and (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document")
+    if foreign or (elsewhere and not comes):
         raise RefusedError(403, "another web page may not use the studio")
 
 
