@@ -12,7 +12,7 @@ BASE is one of
 Stopped and started again, it goes on from its last minute. A gallery that is trained for longer begins with the one
 in the package. The last that those in the package learned were 65 minutes with a style weight of 40, in which faces got
 lost, 38 with 20, both with a DEFAULT_SHARE of 3 and without the calm loss, and 45 (`classic`) and 40 (`turbo`) as it is
-here.
+here, but with all of the calm loss from the first step on.
 """
 
 from __future__ import annotations

@@ -120,7 +120,9 @@ class LossConfig:
         USUAL_STRENGTH, "How much of the painting, 1 to 10: one more is half as much style weight again."
     )
     tv_weight: float = doc(0.0, "Weight of the total variation of the result.")
-    calm_weight: float = doc(0.0, "Weight of marks in flat parts of a photo that the painting's calm parts don't have.")
+    calm_weight: float = doc(
+        0.0, "Weight, in the end, of marks in flat parts of a photo that the painting's calm parts don't have."
+    )
     look_scale: tuple[float, float] = doc(
         (1.0, 1.0), "The loss network looks at everything enlarged by a random factor from this range."
     )

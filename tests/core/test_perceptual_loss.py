@@ -153,8 +153,10 @@ def test_every_image_is_as_calm_as_its_own_painting() -> None:
     both, none = (loss(marked, sky, style=torch.tensor(which)) for which in ([0, 1], [1, 1]))
     assert float(both.calm) == pytest.approx(calm_of(marked[:1], sky[:1], flat_painting()) / 2)
     assert float(none.calm) == 0
-    parts = float(both.content + 0.5 * both.style + 3 * both.calm)
-    assert float(both.total) == pytest.approx(parts, rel=1e-5)
+    for share in (0.0, 0.4, 1.0):
+        found = loss(marked, sky, style=torch.tensor([0, 1]), calm_share=share)
+        parts = float(found.content + 0.5 * found.style + share * 3 * found.calm)
+        assert float(found.total) == pytest.approx(parts, rel=1e-5)
 
 
 # --- On a small chain: styles, looks, gradients ---

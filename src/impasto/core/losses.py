@@ -240,11 +240,16 @@ class PerceptualLoss(nn.Module):
         return seen[..., look.top : look.top + height, look.left : look.left + width]
 
     def forward(
-        self, stylized: Tensor, photos: Tensor, style: Tensor | None = None, look: Look | None = None
+        self,
+        stylized: Tensor,
+        photos: Tensor,
+        style: Tensor | None = None,
+        look: Look | None = None,
+        calm_share: float = 1.0,
     ) -> Losses:
         """The loss of `stylized` against `photos`, both (B, 3, H, W) in [0, 1].
 
-        `style` (B,) holds each image's style index (default: all of style 0).
+        `style` (B,) holds each image's style index (default: all of style 0); so much of the calm loss's weight counts.
         """
         config, look = self.config, look or Look()
         features = self.network(self.look_at(stylized, look), (*config.content_layers, *config.style_layers))
@@ -264,7 +269,7 @@ class PerceptualLoss(nn.Module):
         if config.calm_weight:
             limit, scale = (self.get_buffer(name)[which] for name in ("calm_limit", "calm_scale"))
             calm = calm_loss(stylized, photos, limit, scale)
-            total = total + config.calm_weight * calm
+            total = total + calm_share * config.calm_weight * calm
         return Losses(total, content, styled, tv, calm)
 
 

@@ -112,7 +112,8 @@ def train(
             pixels = random_piece(batch.photos, piece_side(config, done), random)
             pixels = to_float(ranks.fabric.to_device(pixels))
             style = own(random_styles(config, shares, random), ranks.share)
-            losses, stylized = train_step(ranks, network, optimizer, loss, pixels, look, state, style.to(pixels.device))
+            style = style.to(pixels.device)
+            losses, stylized = train_step(ranks, network, optimizer, loss, pixels, look, state, style, done)
             state.iteration += 1
             state.position = batch.position
             state.average_weights()
@@ -154,15 +155,17 @@ def train_step(
     look: Look,
     state: TrainState,
     style: int | Tensor = 0,
+    done: float = 1.0,
 ) -> tuple[Losses, Tensor]:
     """One step on `photos` (B, 3, H, W) in [0, 1]; the losses before the step, and the stylized photos.
 
-    `style` is the index of every photo's style, or the indices (B,).
+    `style` is the index of every photo's style, or the indices (B,); `done` the share of the training that is over.
     """
     stylized = network(photos, style)
     which = torch.as_tensor(style, device=photos.device).reshape(-1)
     with ranks.fabric.autocast():
-        losses: Losses = loss(stylized, photos, style=which, look=look)
+        # The marks are learned first, and then where they belong: both at once takes far longer.
+        losses: Losses = loss(stylized, photos, style=which, look=look, calm_share=done)
     if state.config.identity_weight and state.config.learn == "all":
         back = identity_loss(network, photos, state.config.painted_styles)
         losses = losses._replace(total=losses.total + state.config.identity_weight * back)
