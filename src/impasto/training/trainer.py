@@ -112,8 +112,8 @@ def train(
             pixels = random_piece(batch.photos, piece_side(config, done), random)
             pixels = to_float(ranks.fabric.to_device(pixels))
             style = own(random_styles(config, shares, random), ranks.share)
-            style = style.to(pixels.device)
-            losses, stylized = train_step(ranks, network, optimizer, loss, pixels, look, state, style, done)
+            style, calm = style.to(pixels.device), calm_share(config, done)
+            losses, stylized = train_step(ranks, network, optimizer, loss, pixels, look, state, style, calm)
             state.iteration += 1
             state.position = batch.position
             state.average_weights()
@@ -141,6 +141,15 @@ def random_styles(config: TrainConfig, shares: Sequence[float], random: torch.Ge
     return torch.multinomial(torch.tensor(shares), config.batch_size, replacement=True, generator=random)
 
 
+def calm_share(config: TrainConfig, done: float) -> float:
+    """How much of the calm loss counts when so much of the training is done.
+
+    It grows: marks are learned first, and then where they belong; both at once takes far longer. A constant schedule,
+    which knows of no end, has all of it from the beginning.
+    """
+    return 1.0 if config.schedule == "constant" else done
+
+
 def own(values: Tensor, share: Share) -> Tensor:
     """This process's share of values for a whole batch."""
     return values.chunk(share.of)[share.rank]
@@ -155,17 +164,16 @@ def train_step(
     look: Look,
     state: TrainState,
     style: int | Tensor = 0,
-    done: float = 1.0,
+    calm: float = 1.0,
 ) -> tuple[Losses, Tensor]:
     """One step on `photos` (B, 3, H, W) in [0, 1]; the losses before the step, and the stylized photos.
 
-    `style` is the index of every photo's style, or the indices (B,); `done` the share of the training that is over.
+    `style` is the index of every photo's style, or the indices (B,); `calm` how much of the calm loss counts.
     """
     stylized = network(photos, style)
     which = torch.as_tensor(style, device=photos.device).reshape(-1)
     with ranks.fabric.autocast():
-        # The marks are learned first, and then where they belong: both at once takes far longer.
-        losses: Losses = loss(stylized, photos, style=which, look=look, calm_share=done)
+        losses: Losses = loss(stylized, photos, style=which, look=look, calm_share=calm)
     if state.config.identity_weight and state.config.learn == "all":
         back = identity_loss(network, photos, state.config.painted_styles)
         losses = losses._replace(total=losses.total + state.config.identity_weight * back)
