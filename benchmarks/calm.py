@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from impasto import workflows
-from impasto.core.losses import CALM_SHARE, FLAT, liveliness
+from impasto.core.losses import CALM_QUANTILE, FLAT, liveliness
 from impasto.evaluation.pictures import Source
 from impasto.files import images
 
@@ -47,7 +47,7 @@ def main() -> None:
     print("|-|-|-|-|")
     for style in styles:
         painting = next(pixels for name, pixels in paintings.items() if Path(style).stem.startswith(name))
-        limit = liveliness(painting).quantile(CALM_SHARE).sqrt()
+        limit = liveliness(painting).quantile(CALM_QUANTILE).sqrt()
         median, high = np.quantile(in_flat_parts(style, photos).numpy(), [0.5, 0.9])
         print(f"| {Path(style).stem} | {limit:.3f} | {median:.3f} | {high:.3f} |", flush=True)
 

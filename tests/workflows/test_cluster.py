@@ -102,6 +102,15 @@ def test_a_killed_worker_costs_nothing_but_time(folder: Path, stylizer: Stylizer
     assert len(list((folder / "out").rglob(".*.part*"))) == len(list((folder / "out").rglob(".*"))) <= 1
 
 
+def test_what_exists_is_not_replaced_unasked(folder: Path, stylizer: Stylizer) -> None:
+    (folder / "out").mkdir()
+    (folder / "out" / "photo 0.png").write_bytes(b"kept")
+    jobs = workflows.jobs_of([str(folder / "in")], str(folder / "out"))
+    with pytest.raises(ImpastoError, match=r"will not overwrite .*photo 0\.png"):
+        next(workflows.stylize_on_cluster(stylizer, jobs, engine=ENGINE, cluster=TWO))
+    assert (folder / "out" / "photo 0.png").read_bytes() == b"kept"
+
+
 def test_two_photos_for_one_file_are_refused(folder: Path) -> None:
     (folder / "other").mkdir()
     photo(1).save(folder / "other" / "photo 0.png")

@@ -22,8 +22,8 @@ WINDOW, WINDOW_STEP = 16, 4
 """Side of the windows in which an image is lively or calm, and their distance, in pixels."""
 FLAT = 0.03
 """Root of the liveliness up to which a part of a photo counts as flat."""
-CALM_SHARE = 0.25
-"""Share of a painting that is its calm part."""
+CALM_QUANTILE = 0.25
+"""Of a painting's liveliness, below which is its calm part."""
 
 
 def gram_matrix(features: Tensor) -> Tensor:
@@ -221,7 +221,9 @@ class PerceptualLoss(nn.Module):
         network.require_layers((*config.content_layers, *config.style_layers))
         with torch.no_grad():
             lively = [liveliness(image).flatten() for image in style_images]
-            self.register_buffer("calm_limit", torch.stack([x.quantile(CALM_SHARE) for x in lively]), persistent=False)
+            self.register_buffer(
+                "calm_limit", torch.stack([x.quantile(CALM_QUANTILE) for x in lively]), persistent=False
+            )
             self.register_buffer("calm_scale", torch.stack([x.mean() for x in lively]), persistent=False)
             for step, scale in enumerate(look_scales(config)):
                 features = [network(enlarged(image, scale), config.style_layers) for image in style_images]

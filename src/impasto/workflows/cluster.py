@@ -20,7 +20,7 @@ from impasto.stylizing.backends import make_backend
 from impasto.stylizing.manner import WhichStyle
 from impasto.stylizing.stylizer import Stylizer
 from impasto.workflows.bundled import Engine
-from impasto.workflows.repainting import Progress, StylizeOptions, stylize_image, targets_in
+from impasto.workflows.repainting import Progress, StylizeOptions, check_target, stylize_image, targets_in
 
 PHOTOS_AT_A_TIME = 8
 """That a worker is handed: few enough that little is done again when it dies."""
@@ -48,7 +48,7 @@ class Worker:
             use_threads(cpus)
         backend = make_backend(style, engine.device, engine.backend, engine.precision)
         self.stylizer = Stylizer(style, backend, own, max_memory=engine.max_memory)
-        # A batch whose worker has died is handed out anew; whether targets may be replaced was asked before.
+        # A batch whose worker has died is handed out anew; what was there before, stylize_on_cluster has refused.
         self.options = replace(options, overwrite=True)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
@@ -120,11 +120,15 @@ def stylize_on_cluster(
     """Repaints each photo into its target, paths or URIs; yields after each, in any order.
 
     Raises:
-        ImpastoError: Ray is not installed, or there is no cluster at that address.
+        ImpastoError: Ray is not installed, there is no cluster at that address, or a target on this machine exists and
+            must not be replaced.
     """
     options, engine, cluster = options or StylizeOptions(), engine or Engine(), cluster or Cluster()
     if cluster.workers < 0 or cluster.cpus < 1:
         raise ImpastoError(f"--workers is {cluster.workers}; it must be a number from 1 on, or 0 for as many as fit")
+    for photo, target in jobs:
+        if not remote.is_uri(target):
+            check_target(Path(target), Path(photo), options.overwrite)
     ray = _started(cluster)
     on_gpu = engine.device in ("cuda", "mps")
     cpus = min(cluster.cpus, int(ray.cluster_resources().get("CPU", 1)))

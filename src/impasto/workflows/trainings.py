@@ -102,7 +102,7 @@ def train(
             f"--width {config.network.width} and --blocks {config.network.blocks} make a network of {size >> 20} MB; "
             f"a style file has at most {LARGEST_FILE >> 20}"
         )
-    called = name or in_one_line(source.stem)
+    called = name or in_one_line(source.stem) or "painting"
     if called == IDENTITY:
         raise ImpastoError(f"a style cannot be called {IDENTITY!r}, which is the photo as it is; add --name")
     if not called.isprintable():
