@@ -20,7 +20,9 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file
 
+from impasto.config import RECIPES, flatten, make_config
 from impasto.files import gallery, style_file
+from impasto.workflows import usual_recipe
 from support import Command, photo
 
 Refused = Callable[..., str]
@@ -405,6 +407,12 @@ def test_a_painting_alone_is_enough(
 
 
 # --- Fitting on the network of the bundled styles ---
+
+
+def test_what_a_fit_wrote_down_is_a_fit_again() -> None:
+    assert usual_recipe(given=flatten(make_config(RECIPES["fit"])))[0] == "fit"
+    assert usual_recipe(given=flatten(make_config(RECIPES["quick"])))[0] != "fit"
+
 
 FEW_STEPS = ("--image-size", "64", "--start-size", "0", "--max-iterations", "4", "--workers", "0", "--ema", "0")
 

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -174,12 +174,15 @@ def _network_of(base: str | None) -> dict[str, Any]:
     return BASES[base] if base else {}
 
 
-def usual_recipe(loss_weights: AnyPath | None = None, given: Iterable[str] = ()) -> tuple[str, str]:
+def usual_recipe(loss_weights: AnyPath | None = None, given: Mapping[str, Any] | None = None) -> tuple[str, str]:
     """The recipe that suits this computer and the options `given`, by name, and why."""
     from impasto.files.weights import find
 
     if loss_weights is not None:
         return "classic", "--loss-weights brings a loss network"
+    given = given or {}
+    if given.get("start") == "gallery":
+        return "fit", "--start gallery is the bundled styles' network"
     own = [name for name in given if name in OF_ANOTHER_NETWORK]
     if not own:
         return "fit", "the bundled styles' network learns a painting in two minutes; --recipe quick takes ten, for more"
