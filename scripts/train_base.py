@@ -9,10 +9,11 @@ BASE is one of
   with its colours exchanged; those that show elsewhere how a new one fares are left out.
 - turbo, classic: the gallery, in two sizes of network: every painting, and a last row that gives the photo back.
 
-Stopped and started again, it goes on from its last minute. A gallery that is trained for longer begins with the one
-in the package. The last that those in the package learned were 65 minutes with a style weight of 40, in which faces got
-lost, 38 with 20, both with a DEFAULT_SHARE of 3 and without the calm loss, and 45 (`classic`) and 40 (`turbo`) as it is
-here, but with all of the calm loss from the first step on.
+Stopped and started again, it goes on from its last minute. A network that is trained for longer begins with the one
+in the package; each of those was trained from nothing first. The last that the galleries learned were 65 minutes with a
+style weight of 40, in which faces got lost, 38 with 20, both with a DEFAULT_SHARE of 3 and without the calm loss, 45
+(`classic`) and 40 (`turbo`) with a share of 6, `pocket` every third turn and all of the calm loss from the first step
+on, and (`turbo`) 22 as it is here. The last that the start learned were 50 minutes.
 """
 
 from __future__ import annotations
@@ -76,13 +77,20 @@ class Base:
 
     target: Path
     options: dict[str, Any] = field(default_factory=dict)
-    """In which it differs from the recipe `quick`."""
+    """In which it differs from the recipe `quick`, beside what :func:`learning` says."""
     other_colours: bool = False
     left_out: tuple[str, ...] = ()
     losses: tuple[dict[str, Any], ...] = (SQUEEZENET,)
     """Loss networks, which take turns: what fools one of them does not fool the other."""
     begins_with: tuple[Path, ...] = ()
     """The first of these that exists; none is from nothing."""
+
+    @property
+    def source(self) -> Path | None:
+        return next((path for path in self.begins_with if path.exists()), None)
+
+    def learning(self) -> dict[str, Any]:
+        return FURTHER if self.source else FROM_NOTHING
 
 
 FROM_NOTHING: dict[str, Any] = {
@@ -95,21 +103,16 @@ FROM_NOTHING: dict[str, Any] = {
 }
 """How several styles are learned at once by a network that has learned none."""
 # At 4e-3, in pieces of 128 pixels, a gallery lost more in 1,000 steps of SOAP than it won.
-GALLERY: dict[str, Any] = {
-    "optimizer": "soap",
-    "learning_rate": 2e-3,
-    "start_size": 192,
-    "ema": 0.998,
-    "identity_weight": 100.0,
-}
+FURTHER: dict[str, Any] = {"optimizer": "soap", "learning_rate": 2e-3, "start_size": 192, "ema": 0.998}
 """How a network that paints already learns to paint better."""
 DEFAULT = "great_wave"
 """The style that most will see first."""
-DEFAULT_SHARE = 6.0
+DEFAULT_SHARE = 24.0
 """How often it is learned, where any other is once."""
+IDENTITY_ROW = {"identity_weight": 100.0}
 STEADY = {"temporal_weight": 120.0}
 """What the network for videos learns beside."""
-TURNS = (SQUEEZENET, SQUEEZENET, {"loss_network": "pocket"})
+TURNS = (*[SQUEEZENET] * 5, {"loss_network": "pocket"})
 START = ASSETS / "start" / "turbo.safetensors"
 TURBO = ASSETS / "gallery" / "turbo.safetensors"
 CLASSIC = ASSETS / "gallery" / "classic.safetensors"
@@ -117,12 +120,12 @@ CLASSIC = ASSETS / "gallery" / "classic.safetensors"
 MADE = {
     "start": Base(
         START,
-        FROM_NOTHING,
         other_colours=True,
         left_out=("great_wave", "the_scream", "udnie", "flow_field"),
+        begins_with=(START,),
     ),
-    "turbo": Base(TURBO, {**BASES["turbo"], **GALLERY, **STEADY}, losses=TURNS, begins_with=(TURBO, START)),
-    "classic": Base(CLASSIC, {**BASES["classic"], **GALLERY}, losses=TURNS, begins_with=(CLASSIC,)),
+    "turbo": Base(TURBO, {**BASES["turbo"], **IDENTITY_ROW, **STEADY}, losses=TURNS, begins_with=(TURBO, START)),
+    "classic": Base(CLASSIC, {**BASES["classic"], **IDENTITY_ROW}, losses=TURNS, begins_with=(CLASSIC,)),
 }
 
 
@@ -154,7 +157,7 @@ def style_image(pixels: Any, size: int) -> Tensor:
 
 
 def configured(base: Base, painted: int, **options: Any) -> TrainConfig:
-    config = make_config({**RECIPES["quick"], **base.options, **options})
+    config = make_config({**RECIPES["quick"], **base.learning(), **base.options, **options})
     return replace(config, network=replace(config.network, styles=painted + (config.identity_weight > 0)))
 
 
@@ -186,10 +189,9 @@ def make_loss(base: Base, paintings: list[Tensor], weights: Path) -> TakingTurns
 
 def begin(state: TrainState, base: Base, names: list[str]) -> None:
     """Takes the weights of what the base begins with, each style its own row there or the mean of all."""
-    source = next((path for path in base.begins_with if path.exists()), None)
-    if source is None:
+    if base.source is None:
         return
-    style = style_file.load(source)
+    style = style_file.load(base.source)
     weights = {name: torch.from_numpy(value) for name, value in style.tensors.items()}
     if state.network.skip is not None:
         weights.setdefault("skip.gain", torch.tensor([[float(name == IDENTITY)] * 3 for name in style.names]))
@@ -197,7 +199,7 @@ def begin(state: TrainState, base: Base, names: list[str]) -> None:
         rows = dict(zip(style.names, weights[name], strict=True))
         weights[name] = torch.stack([rows.get(wanted, weights[name].mean(0)) for wanted in names])
     state.begin_with(weights)
-    print(f"beginning with {source.name}", flush=True)
+    print(f"beginning with {base.source}", flush=True)
 
 
 def main() -> None:
