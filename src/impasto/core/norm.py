@@ -29,7 +29,8 @@ class ConditionalInstanceNorm(nn.Module):
         scale, offset = ((mix[..., None] * rows).sum(dim=1) for rows in (self.scale, self.offset))  # (B, C)
         if is_channels_last(x):
             # Image by image, since what follows would transpose all pixels there and back.
-            return torch.cat([_batch_norm(*image) for image in zip(x.chunk(batch), scale, offset, strict=True)])
+            images = [_batch_norm(*image) for image in zip(x.chunk(batch), scale, offset, strict=True)]
+            return torch.cat(images) if batch > 1 else images[0]  # cat copies even a single one
         # Batch norm of one image with B·C channels is instance norm with an affine part per image, in one pass.
         flat = _batch_norm(x.reshape(1, batch * channels, height, width), scale.flatten(), offset.flatten())
         return flat.view(batch, channels, height, width)
