@@ -14,6 +14,7 @@ from torch import Tensor
 
 from impasto.config import TrainConfig
 from impasto.errors import ImpastoError
+from impasto.evaluation.pictures import Source
 from impasto.files.collection import open_collection
 from impasto.training import photos as photos_module
 from impasto.training.photos import PhotoBatch, Photos, choose_workers, read_photo
@@ -97,6 +98,13 @@ def test_stretch_keeps_the_whole_picture() -> None:
 def test_keep_makes_the_short_side_the_size() -> None:
     assert square(three_stripes(), 16, "keep").shape == (16, 48, 3)
     assert square(three_stripes().transpose(1, 0, 2), 64, "keep").shape == (192, 64, 3)
+
+
+def test_a_painting_is_learned_as_sharp_as_it_is_judged(tmp_path: Path) -> None:
+    painting = np.random.default_rng(0).integers(0, 256, (300, 500, 3), dtype=np.uint8)
+    Image.fromarray(painting).save(tmp_path / "painting.png")
+    judged = Source.of(tmp_path / "painting.png").short_side(128)
+    np.testing.assert_array_equal(to_float(to_tensor(square(painting, 128, "keep"))), judged[0])
 
 
 @pytest.mark.parametrize("fit", ["stretch", "crop", "keep"])
