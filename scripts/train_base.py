@@ -16,7 +16,7 @@ in the package; each of those was trained from nothing first. The last that the 
   calm loss;
 - 45 (`classic`) and 40 (`turbo`) with a share of 6, `pocket` every third turn, all of the calm loss from the beginning;
 - 75 (`classic`) and 22 (`turbo`) with a share of 24, then (`turbo`) 40 with one of 120;
-- 18 (`classic`) and 14 (`turbo`) as it is here; before, the paintings were shrunk by bicubic interpolation.
+- 38 (`classic`) and 34 (`turbo`) as it is here; before, the paintings were shrunk by bicubic interpolation.
 
 The last that the start learned were 50 minutes.
 """
