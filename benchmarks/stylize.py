@@ -1,12 +1,13 @@
 """Times repainting against the plain eager float32 network of pytorch/examples, in one run.
 
-    python benchmarks/stylize.py [--only network cold folder huge] [--repeats 9]
+    python benchmarks/stylize.py [--only network cold folder huge gpu] [--repeats 9]
 
 - network: the same classic network and the bundled ones at 512×512 and 1280×720, from pixels to pixels; plain and
   each of them take turns, and the medians are compared. The accuracy is that of bfloat16 to float32.
 - cold: `impasto stylize photo.jpg` at 1024 pixels from process start to file, with an empty cache and a warm one, and
   where the time goes.
 - folder: 1,000 photos of 640×480 against the network's own time for them.
+- gpu: plain and the bundled networks at 3840×2160 on a GPU; only where it is asked for.
 - huge: 100 megapixels, peak memory and time, strokes as small as on a small photo; beside it what the plain network
   would take, reckoned from a smaller picture.
 """
@@ -29,7 +30,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from impasto import workflows
-from impasto.config import NetworkConfig
+from impasto.config import Device, NetworkConfig, Precision
 from impasto.evaluation.plain import plain_network, plain_weights
 from impasto.files import gallery
 from impasto.stylizing.backends import Backend, choices, make_backend
@@ -85,12 +86,34 @@ def networks(repeats: int) -> None:
             print(f"| {name} | {size[0]}×{size[1]} | {row} |", flush=True)
 
 
-def bundled(name: str, precision: str) -> tuple[Backend, NDArray[np.float32]]:
+def on_gpu(repeats: int) -> None:
+    """Frames from pixels to pixels, the way to the GPU and back included; the GPU works on one at a time."""
+    frame = picture(3840, 2160)[None]
+    module = plain_network().eval().cuda()
+
+    def run_plain() -> NDArray[np.uint8]:
+        with torch.inference_mode():
+            values = module(torch.from_numpy(frame).cuda().permute(0, 3, 1, 2).float())
+            return np.asarray(values.clamp(0, 255).round().byte().permute(0, 2, 3, 1).contiguous().cpu())
+
+    runs: dict[str, Callable[[], object]] = {"plain, eager float32": run_plain}
+    for name in (STYLE, TURBO):
+        backend, mix = bundled(name, "auto", "cuda")
+        runs[name] = lambda backend=backend, mix=mix: backend(frame, mix)
+    medians = in_turns(runs, repeats)
+    print(f"| {torch.cuda.get_device_name()}, 3840×2160 | ms | frames/s | times plain |")
+    print("|---|---:|---:|---:|")
+    for name, seconds in medians.items():
+        ratio = medians["plain, eager float32"] / seconds
+        print(f"| {name} | {1000 * seconds:.1f} | {1 / seconds:.1f} | {ratio:.1f} |", flush=True)
+
+
+def bundled(name: str, precision: Precision, device: Device = "auto") -> tuple[Backend, NDArray[np.float32]]:
     path, row = workflows.find_style(name)
     style = gallery.load(path)
     mix = np.zeros(len(style.names), np.float32)
     mix[style.names.index(str(row))] = 1
-    return make_backend(style, precision=precision), mix  # type: ignore[arg-type]
+    return make_backend(style, device, precision=precision), mix
 
 
 def in_turns(runs: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
@@ -247,13 +270,15 @@ def plain_megapixel(folder: Path, side: int) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parts = ("network", "cold", "folder", "huge")
-    parser.add_argument("--only", nargs="+", choices=parts, default=parts)
+    parser.add_argument("--only", nargs="+", choices=(*parts, "gpu"), default=parts)
     parser.add_argument("--repeats", type=int, default=9)
     arguments = parser.parse_args()
     here = workflows.machine()
     print(f"{here.processor}, {here.cores} cores\n")
     if "network" in arguments.only:
         networks(arguments.repeats)
+    if "gpu" in arguments.only:
+        on_gpu(arguments.repeats)
     with tempfile.TemporaryDirectory() as name:
         if "cold" in arguments.only:
             cold(Path(name), arguments.repeats)

@@ -1,12 +1,12 @@
 """Times one training step of each recipe against the plain eager float32 step of pytorch/examples.
 
-    python benchmarks/train_step.py [--repeats 5] [--size 256] [--batch 4]
+    python benchmarks/train_step.py [--repeats 5] [--size 256] [--batch 4] [--device cuda]
 
 Plain and classic train the network of 1,679,235 parameters with a VGG-16 of random weights (the time does not
 depend on them), quick its turbo network with the loss network in the package, with each of the enlargements that it
 looks at, all on whole photos of the same size. A quick training begins with smaller pieces of them, though: "grows" is
-its pace over a whole training, a piece of a photo a step. They alternate in one process; medians and peak memory are
-printed.
+its pace over a whole training, a piece of a photo a step; on a GPU it takes as many photos as the others. They
+alternate in one process; medians and peak memory are printed.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from impasto.config import RECIPES, make_config
+from impasto.config import RECIPES, Device, make_config
 from impasto.core import loss_network
 from impasto.core.losses import Look, PerceptualLoss, look_scales
 from impasto.core.transformer import TransformerNet
@@ -58,7 +59,7 @@ def plain_gram(features: Tensor) -> Tensor:
 
 def plain_step(photos: Tensor) -> Steps:
     """Both passes through the full loss network with gradients on, everything float32."""
-    network, loss_net = plain_network(), loss_network.vgg("vgg16", "torchvision")
+    network, loss_net = (net.to(photos.device) for net in (plain_network(), loss_network.vgg("vgg16", "torchvision")))
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
     with torch.no_grad():
         grams = [plain_gram(f) for f in loss_net(photos[:1], STYLE_LAYERS).values()]
@@ -83,12 +84,15 @@ def plain_step(photos: Tensor) -> Steps:
 def recipe_step(recipe: str, photos: Tensor, side: int | None = None) -> Steps:
     """Steps on `photos` (B, 3, S, S), or on pieces of them that are `side` pixels wide."""
     config = make_config({**RECIPES[recipe], "image_size": photos.shape[-1], "start_size": 0})
+    if photos.is_cuda:
+        config = replace(config, batch_size=len(photos))
     photos = photos[: config.batch_size, :, :side, :side]
     own = config.loss.loss_network == "pocket"
     judge = load_loss_network("pocket") if own else loss_network.vgg(config.loss.loss_network)
-    ranks = Ranks(make_fabric("cpu", choose_precision("auto", "cpu")))
+    device: Device = "cuda" if photos.is_cuda else "cpu"
+    ranks = Ranks(make_fabric(device, choose_precision("auto", device)))
     network = lay_out(TransformerNet(config.network), ranks.fabric)
-    loss = lay_out(PerceptualLoss(judge, [photos[:1]], config.loss), ranks.fabric)
+    loss = lay_out(PerceptualLoss(judge.to(device), [photos[:1]], config.loss), ranks.fabric)
     state = TrainState(network, config)
     wrapped, optimizer = ranks.fabric.setup(network, state.optimizer)
     looks = [Look(step) for step in range(len(look_scales(config.loss)))]
@@ -119,8 +123,10 @@ def growing(size: int) -> list[tuple[int, float]]:
     return [(trainer.piece_side(config, begin), end - begin) for begin, end in itertools.pairwise(bounds)]
 
 
-def own_peak() -> int:
-    """Peak memory of this process in KB; what getrusage says on Linux includes the parent's before exec."""
+def own_peak(device: str) -> int:
+    """Peak memory of this process, on the device, in KB; getrusage on Linux includes the parent's before exec."""
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated() // 1024
     status = Path("/proc/self/status")
     if status.exists():
         return int(next(line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM")))
@@ -129,7 +135,8 @@ def own_peak() -> int:
 
 def peak_memory(name: str, arguments: argparse.Namespace) -> float:
     """Peak memory in MB of a process of its own that makes two steps."""
-    command = [sys.executable, __file__, "--only", name, "--size", str(arguments.size), "--batch", str(arguments.batch)]
+    values = {"only": name, "size": arguments.size, "batch": arguments.batch, "device": arguments.device}
+    command = [sys.executable, __file__, *(text for key, value in values.items() for text in (f"--{key}", str(value)))]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
 
 
@@ -138,14 +145,15 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--only", choices=STEPS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     torch.manual_seed(0)
-    photos = torch.rand(arguments.batch, 3, arguments.size, arguments.size)
+    photos = torch.rand(arguments.batch, 3, arguments.size, arguments.size).to(arguments.device)
     if arguments.only:
         steps = STEPS[arguments.only](photos)
         steps.run(), steps.run()
-        print(own_peak() / 1024)
+        print(own_peak(arguments.device) / 1024)
         return
     all_steps = {name: make(photos) for name, make in STEPS.items()}
     stages = growing(arguments.size)
@@ -155,12 +163,15 @@ def main() -> None:
         for name, steps in all_steps.items():
             started = time.perf_counter()
             steps.run()
+            if photos.is_cuda:
+                torch.cuda.synchronize()
             if repeat:  # the first is warm-up
                 seconds[name].append((time.perf_counter() - started) / steps.count)
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     pace = {name: steps.batch / medians[name] for name, steps in all_steps.items()}
     memory = {name: peak_memory(name, arguments) for name in STEPS}
-    print(f"one step, {arguments.size}×{arguments.size}, {torch.get_num_threads()} threads")
+    where = torch.cuda.get_device_name() if photos.is_cuda else f"{torch.get_num_threads()} threads"
+    print(f"one step, {arguments.size}×{arguments.size}, {where}")
     print(f"{'':10}{'batch':>6}{'median s':>10}{'photos/s':>10}{'peak MB':>10}")
     for name in STEPS:
         print(f"{name:10}{all_steps[name].batch:6}{medians[name]:10.2f}{pace[name]:10.2f}{memory[name]:10.0f}")

@@ -30,6 +30,7 @@ import numpy as np
 import safetensors.torch
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from impasto.config import LossConfig
@@ -77,6 +78,7 @@ class Pictures:
 
     def __init__(self, photos: list[Tensor], paintings: list[Tensor], seed: int) -> None:
         self.photos, self.paintings = photos, paintings
+        self.device = photos[0].device
         self.random = np.random.default_rng(seed)
 
     def batch(self, size: int) -> Tensor:
@@ -93,8 +95,10 @@ class Pictures:
             other, radius = self._any(), int(random.integers(1, 9))
             picture = _blur(picture, radius) + float(random.uniform(0.5, 1.5)) * (other - _blur(other, radius))
         if random.random() < 0.5:
-            gain = torch.from_numpy(random.uniform(0.6, 1.4, (3, 1, 1))).float()
-            picture = (picture - 0.5) * gain + 0.5 + torch.from_numpy(random.normal(0, 0.08, (3, 1, 1))).float()
+            gain, shift = (
+                self._here(x) for x in (random.uniform(0.6, 1.4, (3, 1, 1)), random.normal(0, 0.08, (3, 1, 1)))
+            )
+            picture = (picture - 0.5) * gain + 0.5 + shift
         if random.random() < 0.3:
             picture = picture + self._pattern()
         return picture.clamp(-0.1, 1.1)
@@ -117,6 +121,9 @@ class Pictures:
     def _any(self) -> Tensor:
         return self.painting() if self.random.random() < 0.25 else self.crop(self.photos)
 
+    def _here(self, values: NDArray[np.float64]) -> Tensor:
+        return torch.from_numpy(values).float().to(self.device)
+
     def _pattern(self) -> Tensor:
         """Noise or a lattice of one to four pixels, of one colour or several, everywhere or in blobs."""
         random = self.random
@@ -124,15 +131,15 @@ class Pictures:
         channels = 1 if random.random() < 0.5 else 3
         if random.random() < 0.5:
             cell = int(random.integers(1, 4))
-            noise = torch.from_numpy(random.normal(size=(channels, -(-SIDE // cell), -(-SIDE // cell)))).float()
+            noise = self._here(random.normal(size=(channels, -(-SIDE // cell), -(-SIDE // cell))))
             pattern = noise.repeat_interleave(cell, 1).repeat_interleave(cell, 2)[:, :SIDE, :SIDE]
         else:
             period = int(random.integers(2, 5))
-            tile = torch.from_numpy(random.normal(size=(channels, period, period))).float()
+            tile = self._here(random.normal(size=(channels, period, period)))
             pattern = tile.tile(1, SIDE // period + 1, SIDE // period + 1)[:, :SIDE, :SIDE]
             pattern = pattern - pattern.mean()
         if random.random() < 0.5:
-            coarse = torch.from_numpy(random.random((1, 1, 4, 4))).float()
+            coarse = self._here(random.random((1, 1, 4, 4)))
             pattern = pattern * F.interpolate(coarse, size=SIDE, mode="bicubic")[0].clamp(0, 1)
         return strength * pattern
 
@@ -148,8 +155,8 @@ def _resize(picture: Tensor, side: int) -> Tensor:
     return F.interpolate(picture[None], size=(side, side), mode="bilinear", antialias=True)[0]
 
 
-def read(folder: Path, short_sides: tuple[int, ...]) -> list[Tensor]:
-    """Every picture below `folder` as uint8 (3, H, W), once for each short side."""
+def read(folder: Path, short_sides: tuple[int, ...], device: str) -> list[Tensor]:
+    """Every picture below `folder` as uint8 (3, H, W) on the device, once for each short side."""
     found = []
     for path in images.find([folder]):
         pixels = torch.from_numpy(images.read_small(path, at_least=max(short_sides)).copy()).permute(2, 0, 1)
@@ -157,7 +164,7 @@ def read(folder: Path, short_sides: tuple[int, ...]) -> list[Tensor]:
             factor = short / min(pixels.shape[1:])
             size = [max(SIDE, round(side * factor)) for side in pixels.shape[1:]]
             resized = F.interpolate(pixels[None].float(), size=size, mode="bilinear", antialias=True)[0]
-            found.append(resized.round().byte())
+            found.append(resized.round().byte().to(device))
     return found
 
 
@@ -177,7 +184,7 @@ class Painter:
         self.network = TransformerNet(replace(self.start.network, styles=1))
         row = int(random.integers(self.start.network.styles))
         self.network.load_state_dict(rows_from(self.start, [row]))
-        self.network = self.network.to(memory_format=torch.channels_last)
+        self.network = self.network.to(self.pictures.device, memory_format=torch.channels_last)
         rate = float(random.uniform(2e-3, 7e-3))
         self.optimizer = Soap(self.network.parameters(), lr=rate, betas=(0.9, 0.999))
         self.painting = self.pictures.painting()[None]
@@ -238,13 +245,13 @@ class Learner:
     painted_from: float
 
     @classmethod
-    def make(cls, teacher: LossNetwork) -> Learner:
+    def make(cls, teacher: LossNetwork, device: torch.device) -> Learner:
         """One that goes on with the package's file, or begins with the teacher's fires where there is none."""
         further = TARGET.exists()
         network = load_loss_network("pocket", TARGET) if further else pocket()
         if not further:
             start_from(teacher, network)
-        network = network.requires_grad_(True).to(memory_format=torch.channels_last)
+        network = network.requires_grad_(True).to(device, memory_format=torch.channels_last)
         named = list(network.named_parameters())
         groups = [{"params": [p for name, p in named if is_front(name) == front]} for front in (True, False)]
         if further:
@@ -313,13 +320,13 @@ def changes(found: Features, wanted: Features) -> list[Tensor]:
 
 def distill(teacher: LossNetwork, pictures: Pictures, held_out: list[Tensor], arguments: argparse.Namespace) -> None:
     torch.manual_seed(0)
-    learner = Learner.make(teacher)
+    learner = Learner.make(teacher, pictures.device)
     network = learner.network
     average = [p.detach().clone() for p in network.parameters()]
     step, spent = 0, 0.0
     state_file = arguments.runs / "pocket.pt"
     if state_file.exists():
-        state = torch.load(state_file, weights_only=True)
+        state = torch.load(state_file, weights_only=True, map_location=pictures.device)
         network.load_state_dict(state["network"])
         learner.optimizer.load_state_dict(state["optimizer"])
         average, step, spent = state["average"], state["step"], state["spent"]
@@ -330,8 +337,8 @@ def distill(teacher: LossNetwork, pictures: Pictures, held_out: list[Tensor], ar
         done = spent / 60 / arguments.minutes
         learner.set_rates(done, step)
         paints = done >= learner.painted_from
-        batch = pictures.batch(BATCH)
-        batch = torch.cat([batch, next(painters)(network) if paints else pictures.batch(BATCH)])
+        batch = pictures.batch(arguments.batch)
+        batch = torch.cat([batch, next(painters)(network) if paints else pictures.batch(arguments.batch)])
         batch = enlarged(batch, SCALES[step % len(SCALES)]).to(memory_format=torch.channels_last)
         names = FIRES if done >= learner.front_alone else FIRES[:3]
         with torch.no_grad():
@@ -356,18 +363,18 @@ def distill(teacher: LossNetwork, pictures: Pictures, held_out: list[Tensor], ar
 
 def judged(teacher: LossNetwork, held_out: list[Tensor]) -> str:
     """Errors on held-out pictures by the file just written: of features / of Gram matrices."""
-    network = load_loss_network("pocket", TARGET).to(memory_format=torch.channels_last)
+    network = load_loss_network("pocket", TARGET).to(held_out[0].device, memory_format=torch.channels_last)
     with torch.no_grad():
         found = [distances(network(batch, FIRES), teacher(batch, FIRES)) for batch in held_out]
     return "  ".join(
-        f"{name} {np.mean([f[name][0] for f in found]):.3f}/{np.mean([f[name][1] for f in found]):.3f}"
+        f"{name} {np.mean([float(f[name][0]) for f in found]):.3f}/{np.mean([float(f[name][1]) for f in found]):.3f}"
         for name in FIRES
     )
 
 
 def save(network: LossNetwork, average: list[Tensor]) -> None:
     names = [name for name, _ in network.named_parameters()]
-    state = {name: value.half().contiguous() for name, value in zip(names, average, strict=True)}
+    state = {name: value.half().cpu().contiguous() for name, value in zip(names, average, strict=True)}
     TARGET.parent.mkdir(parents=True, exist_ok=True)
     metadata = {
         "normalization": "caffe-rounded",
@@ -389,13 +396,17 @@ def main() -> None:
     parser.add_argument("--paintings", type=Path, required=True)
     parser.add_argument("--teacher", type=Path, required=True, help="a SqueezeNet 1.0 trained on ImageNet")
     parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--batch", type=int, default=BATCH, help="pictures of a step; a GPU can take more")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--runs", type=Path, default=Path("runs/pocket"))
     arguments = parser.parse_args()
-    photos = read(arguments.photos, (320,))
-    paintings = [*read(arguments.paintings, (256, 512)), *read(OWN_PAINTINGS, (256, 512))]
+    photos = read(arguments.photos, (320,), arguments.device)
+    folders = (arguments.paintings, OWN_PAINTINGS)
+    paintings = [picture for folder in folders for picture in read(folder, (256, 512), arguments.device)]
     held_out = list(held_out_batches(photos[:HELD_OUT], paintings))
     pictures = Pictures(photos[HELD_OUT:], paintings, seed=0)
-    teacher = load_loss_network("squeezenet", arguments.teacher, "caffe-rounded").to(memory_format=torch.channels_last)
+    teacher = load_loss_network("squeezenet", arguments.teacher, "caffe-rounded")
+    teacher = teacher.to(arguments.device, memory_format=torch.channels_last)
     distill(teacher, pictures, held_out, arguments)
     print(f"{TARGET.name}: {TARGET.stat().st_size / 1e6:.2f} MB")
 

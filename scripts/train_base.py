@@ -26,14 +26,16 @@ from __future__ import annotations
 import argparse
 import hashlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from impasto.config import BASES, RECIPES, TrainConfig, flatten, make_config
+from impasto.config import BASES, RECIPES, Device, TrainConfig, flatten, make_config
 from impasto.core.losses import Losses, PerceptualLoss
 from impasto.core.transformer import TransformerNet
 from impasto.files import atomic, images, style_file
@@ -42,7 +44,7 @@ from impasto.files.style_file import IDENTITY
 from impasto.training import trainer
 from impasto.training.fabric import choose_precision, lay_out, make_fabric
 from impasto.training.loss_weights import load_loss_network
-from impasto.training.photos import Photos
+from impasto.training.photos import PhotoBatch, Photos
 from impasto.training.pixels import square, to_float, to_tensor, without_margin
 from impasto.training.ranks import Ranks
 from impasto.training.result import make_style
@@ -57,7 +59,10 @@ SIZE = 256
 """Short side of a painting in pixels; style files are judged at this size."""
 OTHER_SIZE = 320
 """The same of one whose colours are exchanged."""
-MARGIN = RECIPES["quick"]["style_margin"]
+MARGIN = 0.01
+"""As `style_margin`: the scans' edges of paper, no more, since what is left out is missing when styles are judged."""
+GPU_BATCH = 16
+"""Photos of a step on a GPU, which has no use for fewer."""
 REPORT_SECONDS = 60
 SQUEEZENET = {"loss_network": "squeezenet", "loss_normalization": "caffe-rounded"}
 
@@ -161,6 +166,19 @@ def style_image(pixels: Any, size: int) -> Tensor:
     return to_float(to_tensor(square(pixels, size, "keep")))[None]
 
 
+class HeldPhotos(Photos):
+    """Photos that are all read once and then lie where the network is, which would wait for them."""
+
+    def hold(self, device: torch.device) -> None:
+        self.pixels = torch.cat([batch.photos for batch in super().epoch(0)]).to(device)
+
+    def epoch(self, epoch: int, position: int = 0) -> Iterator[PhotoBatch]:
+        order = torch.randperm(len(self.pixels), generator=torch.Generator().manual_seed(epoch))
+        batch = self.config.batch_size
+        for place in range(position + batch, len(order) + 1, batch):
+            yield PhotoBatch(self.pixels[order[place - batch : place].to(self.pixels.device)], place)
+
+
 def configured(base: Base, painted: int, **options: Any) -> TrainConfig:
     config = make_config({**RECIPES["quick"], **base.learning(), **base.options, **options})
     return replace(config, network=replace(config.network, styles=painted + (config.identity_weight > 0)))
@@ -180,6 +198,14 @@ class TakingTurns(nn.Module):
         return losses
 
 
+def fabric_on(device: Device) -> Fabric:
+    """In float32 on a GPU, by its matrix units (TF32): instance norm of bf16 batches would go photo by photo."""
+    if device == "cuda":
+        torch.set_float32_matmul_precision("high")
+        return make_fabric(device, "float32")
+    return make_fabric(device, choose_precision("auto", device))
+
+
 def make_loss(base: Base, paintings: list[Tensor], weights: Path) -> TakingTurns:
     losses: dict[str, PerceptualLoss] = {}
     for options in base.losses:
@@ -188,6 +214,7 @@ def make_loss(base: Base, paintings: list[Tensor], weights: Path) -> TakingTurns
         config = configured(base, len(paintings), **options).loss
         own = config.loss_network == "pocket"
         network = load_loss_network(config.loss_network, None if own else weights, config.loss_normalization)
+        network = network.to(paintings[0].device)
         losses[config.loss_network] = PerceptualLoss(network, paintings, config)
     return TakingTurns([losses[options["loss_network"]] for options in base.losses])
 
@@ -216,21 +243,25 @@ def main() -> None:
     length = parser.add_mutually_exclusive_group(required=True)
     length.add_argument("--minutes", type=float, default=0.0)
     length.add_argument("--steps", type=int, default=0)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--runs", type=Path, default=Path("runs/base"))
     arguments = parser.parse_args()
     base = MADE[arguments.base]
     paintings = read_paintings(arguments.paintings, base)
-    config = configured(base, len(paintings), max_minutes=arguments.minutes, max_iterations=arguments.steps)
+    on_gpu = {"batch_size": GPU_BATCH} if arguments.device == "cuda" else {}
+    config = configured(base, len(paintings), max_minutes=arguments.minutes, max_iterations=arguments.steps, **on_gpu)
     shares = tuple(DEFAULT_SHARE if name == DEFAULT else 1.0 for name in paintings)
     names = [*paintings, *([IDENTITY] if config.identity_weight else [])]
-    fabric = make_fabric("cpu", choose_precision("auto", "cpu"))
-    loss = lay_out(make_loss(base, list(paintings.values()), arguments.loss_weights), fabric)
+    fabric = fabric_on(arguments.device)
+    style_images = [fabric.to_device(image) for image in paintings.values()]
+    loss = lay_out(make_loss(base, style_images, arguments.loss_weights), fabric)
     torch.manual_seed(config.seed)
     state = TrainState(lay_out(TransformerNet(config.network), fabric), config)
-    photos = Photos.find(images.find([arguments.photos])[HELD_OUT:], config)
+    photos = HeldPhotos.find(images.find([arguments.photos])[HELD_OUT:], config)
+    photos.hold(fabric.device)
     checkpoint = arguments.runs / f"{arguments.base}.pt"
     if checkpoint.exists():
-        state.load_state_dict(torch.load(checkpoint, weights_only=True))
+        state.load_state_dict(torch.load(checkpoint, weights_only=True, map_location=fabric.device))
     else:
         begin(state, base, names)
     reported = time.monotonic()

@@ -11,7 +11,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -130,7 +130,7 @@ class Photos:
         sources: Sequence[str | os.PathLike[str]],
         config: TrainConfig,
         share: Share = ALL,
-    ) -> Photos:
+    ) -> Self:
         """The photos of `sources` (:func:`open_collection`), or the share of them that the configuration asks for.
 
         ``config.synthetic`` is the share of drawn photos in an epoch; without sources all are drawn.
@@ -157,7 +157,7 @@ class Photos:
         return photos
 
     @classmethod
-    def _all_drawn(cls, config: TrainConfig, share: Share) -> Photos:
+    def _all_drawn(cls, config: TrainConfig, share: Share) -> Self:
         photos = cls(Collection([]), config, drawn=max(1, round(SYNTHETIC_EPOCH * config.fraction)), share=share)
         if photos.drawn < config.batch_size:
             raise ImpastoError(

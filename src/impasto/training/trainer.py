@@ -220,7 +220,10 @@ def temporal_loss(
     motion = random_motion(height, width, random)
     motion = motion._replace(flow=motion.flow.to(photos.device))
     deviation = SENSOR_NOISE * float(torch.rand((), generator=random))
-    noise = own(torch.randn(share.of * batch, channels, height, width, generator=random), share).to(photos.device)
+    # Drawn where the photos are: a GPU would wait for so many numbers.
+    there = torch.Generator(photos.device).manual_seed(int(torch.randint(2**62, (), generator=random)))
+    noise = torch.randn(share.of * batch, channels, height, width, generator=there, device=photos.device)
+    noise = own(noise, share)
     following = motion.warp(photos) + deviation * noise
     difference = (network(following.clamp(0, 1), style) - motion.warp(stylized)).square()
     seen = motion.seen()
