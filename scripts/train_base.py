@@ -192,14 +192,15 @@ class TakingTurns(nn.Module):
         self.losses = nn.ModuleList(losses)
         self.turn = 0
 
-    def forward(self, *arguments: Any, **named: Any) -> Losses:
+    def forward(self, stylized: Tensor, *arguments: Any, **named: Any) -> Losses:
         self.turn = (self.turn + 1) % len(self.losses)
-        losses: Losses = self.losses[self.turn](*arguments, **named)
+        with torch.autocast("cuda", torch.bfloat16, enabled=stylized.is_cuda):
+            losses: Losses = self.losses[self.turn](stylized, *arguments, **named)
         return losses
 
 
 def fabric_on(device: Device) -> Fabric:
-    """In float32 on a GPU, by its matrix units (TF32): instance norm of bf16 batches would go photo by photo."""
+    """On a GPU in float32, by its matrix units (TF32); the loss networks, most of the work, in bf16 there, too."""
     if device == "cuda":
         torch.set_float32_matmul_precision("high")
         return make_fabric(device, "float32")
@@ -214,7 +215,7 @@ def make_loss(base: Base, paintings: list[Tensor], weights: Path) -> TakingTurns
         config = configured(base, len(paintings), **options).loss
         own = config.loss_network == "pocket"
         network = load_loss_network(config.loss_network, None if own else weights, config.loss_normalization)
-        network = network.to(paintings[0].device)
+        network = network.to(paintings[0].device, memory_format=torch.channels_last)
         losses[config.loss_network] = PerceptualLoss(network, paintings, config)
     return TakingTurns([losses[options["loss_network"]] for options in base.losses])
 
@@ -227,6 +228,10 @@ def begin(state: TrainState, base: Base, names: list[str]) -> None:
     weights = {name: torch.from_numpy(value) for name, value in style.tensors.items()}
     if state.network.skip is not None:
         weights.setdefault("skip.gain", torch.tensor([[float(name == IDENTITY)] * 3 for name in style.names]))
+    for name, value in state.network.state_dict().items():
+        if name not in weights:  # of a residual block more than there were, which adds nothing at first
+            new = value[:1].expand(len(style.names), -1) if is_row(name) else value
+            weights[name] = (0 * new if name.endswith("second.norm.scale") else new).cpu()
     for name in filter(is_row, weights):
         rows = dict(zip(style.names, weights[name], strict=True))
         weights[name] = torch.stack([rows.get(wanted, weights[name].mean(0)) for wanted in names])

@@ -280,7 +280,7 @@ class TrainConfig:
 
 BASES: dict[str, dict[str, Any]] = {
     "turbo": {"body": "turbo", "width": 48, "padding": "reflection", "output": "linear", "skip": True},
-    "classic": {"body": "classic", "width": 16, "padding": "reflection", "output": "linear", "skip": True},
+    "classic": {"body": "classic", "width": 16, "blocks": 8, "padding": "reflection", "output": "linear", "skip": True},
 }
 """The networks of the bundled styles."""
 

@@ -26,3 +26,8 @@ def choose_device(device: Device) -> Device:
     if not here[device]:
         raise ImpastoError(f"--device {device}: this machine has none that torch can use; take --device auto or cpu")
     return device
+
+
+def has_bf16() -> bool:
+    """Whether the CUDA device here multiplies bfloat16 itself."""
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))

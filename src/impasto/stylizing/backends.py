@@ -159,11 +159,12 @@ def _torch_choices(device: Device) -> list[Choice]:
         return [Choice("torch", "float32", device if device != "auto" else "cpu", missing, available=False)]
     if device == "cpu" or (device == "auto" and not _sign_of_accelerator()):
         return [Choice("torch", "float32", "cpu", "the network as it is trained")]
-    from impasto.core.device import choose_device
+    from impasto.core.device import choose_device, has_bf16
 
     chosen = choose_device(device)
     why = "the network as it is trained" if chosen == "cpu" else "the accelerator of this machine"
-    return [Choice("torch", "float32", chosen, why)]
+    exact = Choice("torch", "float32", chosen, why)
+    return [replace(exact, precision="bf16"), exact] if chosen == "cuda" and has_bf16() else [exact]
 
 
 def _sign_of_accelerator() -> bool:
@@ -195,7 +196,7 @@ def _build_onnx(style: Style, choice: Choice) -> Backend:
 def _build_torch(style: Style, choice: Choice) -> Backend:
     from impasto.stylizing.torch_backend import TorchBackend
 
-    return TorchBackend(style, choice.device)
+    return TorchBackend(style, choice.device, choice.precision)
 
 
 BUILDERS: dict[str, Callable[[Style, Choice], Backend]] = {

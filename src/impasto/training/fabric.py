@@ -13,6 +13,7 @@ from lightning_fabric.strategies import DDPStrategy
 from torch import nn
 
 from impasto.config import Device, Precision
+from impasto.core.device import has_bf16
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
@@ -22,7 +23,7 @@ def choose_precision(precision: Precision, device: Device) -> Precision:
     if precision != "auto":
         return precision
     if device == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+        return "bf16" if has_bf16() else "float32"
     if device == "cpu":
         # A CPU without such instructions emulates them, slower than float32. torch < 2.10 can't tell.
         able: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
