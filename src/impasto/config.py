@@ -298,7 +298,7 @@ QUICK: dict[str, Any] = {
     "fit": "crop",
     "style_fit": "keep",
     # What lies along a painting's edge would be painted along the edge of every photo.
-    "style_margin": 0.04,
+    "style_margin": 0.02,
     "start": "trained",
     "start_size": 160,
     # More steps in the same time are worth more than a steadier gradient.

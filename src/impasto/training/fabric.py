@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import ClusterEnvironment
-from lightning_fabric.plugins.precision import MixedPrecision
 from lightning_fabric.strategies import DDPStrategy
 from torch import nn
 
@@ -33,8 +32,8 @@ def choose_precision(precision: Precision, device: Device) -> Precision:
 
 def lay_out(module: ModuleT, fabric: Fabric) -> ModuleT:
     """`module` on the fabric's device, in the memory layout that its convolutions are fastest in."""
-    # A step of oneDNN is 1.1 to 2 times faster so, most in bf16; cuDNN only there.
-    if fabric.device.type == "cpu" or isinstance(fabric.strategy.precision, MixedPrecision):
+    # A step of oneDNN is 1.1 to 2 times faster so, most in bf16. On an H100 instance norm, photo by photo, ate it up.
+    if fabric.device.type == "cpu":
         module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return module.to(fabric.device)
 
