@@ -29,11 +29,11 @@ PASTE = """([selector, name, data]) => {
 
 @pytest.fixture(scope="module")
 def jpeg(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A photo of 900×600 pixels with a description in its EXIF."""
+    """A photo of 480×320 pixels with a description in its EXIF."""
     path = tmp_path_factory.mktemp("photos") / "at the sea.jpg"
     exif = Image.Exif()
     exif[270] = "the sea"
-    photo(3, 900, 600).save(path, quality=95, exif=exif)
+    photo(3, 480, 320).save(path, quality=95, exif=exif)
     return path
 
 
@@ -81,9 +81,9 @@ def test_a_photo_is_painted_and_every_control_answers(visit: Visit, jpeg: Path) 
     page = visit.page
     assert page.is_visible(".easel-empty")
     first = put(page, jpeg)
-    assert page.inner_text(".easel-note") == "900 × 600"
+    assert page.inner_text(".easel-note") == "480 × 320"
     plain, painted = np.asarray(Image.open(jpeg).convert("RGB"), np.float64), fetched(page, first)
-    assert painted.shape == (600, 900, 3)
+    assert painted.shape == (320, 480, 3)
     assert psnr(painted, plain) < 25
 
     page.locator(".swatch", has_text="Starry Night").click()
@@ -129,7 +129,7 @@ def test_the_photo_comes_back_in_full_size_with_what_belongs_to_it(visit: Visit,
     download = waiting.value
     assert download.suggested_filename == "Möwen #1, 100% schön - The Great Wave off Kanagawa.jpg"
     with Image.open(download.path()) as result:
-        assert result.size == (900, 600)
+        assert result.size == (480, 320)
         assert result.getexif()[270] == "the sea"
     page.wait_for_selector(".easel-full:not([disabled])")
 
