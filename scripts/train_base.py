@@ -117,7 +117,7 @@ DEFAULT_SHARE = 24.0
 """How often it is learned, where any other is once."""
 IDENTITY_ROW = {"identity_weight": 100.0}
 STEADY = {"temporal_weight": 120.0}
-"""What the network for videos learns beside."""
+"""What the network for videos learns beside; and the start, since what moves along does not stick to the border."""
 TURNS = (*[SQUEEZENET] * 5, {"loss_network": "pocket"})
 START = ASSETS / "start" / "turbo.safetensors"
 TURBO = ASSETS / "gallery" / "turbo.safetensors"
@@ -126,6 +126,7 @@ CLASSIC = ASSETS / "gallery" / "classic.safetensors"
 MADE = {
     "start": Base(
         START,
+        STEADY,
         other_colours=True,
         left_out=("great_wave", "the_scream", "udnie", "flow_field"),
         begins_with=(START,),
