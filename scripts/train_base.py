@@ -13,8 +13,9 @@ Stopped and started again, it goes on from its last minute. A network that is tr
 in the package; each of those was trained from nothing first, for some hours of one CPU core with shares of 3 to 120 for
 the default style. What is in the package then learned 16 minutes on a third of a GPU each (`--device cuda --minutes 16`
 on an H100 that all three shared; 8,100 steps of 16 photos for `turbo`, 7,700 for `classic`, 14,400 for `start`), and
-`classic` got three residual blocks more, which began as nothing. Last, `turbo` learned ten minutes on one CPU core with
-a share of 200 and a rate of 1e-3.
+`classic` got three residual blocks more, which began as nothing. Last, on one CPU core each, `turbo` learned ten
+minutes with a share of 200 and a rate of 1e-3, and `start` twelve, the first in which photos moved: on the GPU it had
+learned to paint bands along the border.
 """
 
 from __future__ import annotations
