@@ -417,14 +417,14 @@ def test_what_a_fit_wrote_down_is_a_fit_again() -> None:
 FEW_STEPS = ("--image-size", "64", "--start-size", "0", "--max-iterations", "4", "--workers", "0", "--ema", "0")
 
 
-@pytest.mark.parametrize("base", ["turbo", "classic"])
+@pytest.mark.parametrize(("base", "largest"), [("turbo", 14_000), ("classic", 21_000)])
 def test_fitting_changes_rows_alone_and_writes_them_alone(
-    base: str, impasto_here: Command, painting: Path, tmp_path: Path
+    base: str, largest: int, impasto_here: Command, painting: Path, tmp_path: Path
 ) -> None:
     done = impasto_here("train", painting, "--base", base, "--out", "mine.safetensors", *FEW_STEPS, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     path = tmp_path / "mine.safetensors"
-    assert path.stat().st_size < 17_000
+    assert path.stat().st_size < largest
     rows, whole, theirs = style_file.load(path), gallery.load(path), style_file.load(gallery.path_of(base))
     assert rows.base is not None
     assert (rows.base.name, rows.names, whole.names) == (base, (painting.stem,), (painting.stem, *theirs.names))
