@@ -16,59 +16,68 @@ from impasto.training.soap import Soap
 
 RATE = 0.01
 SHAPE = (4, 3, 2, 2)
-MATRIX = (4, 12)
+SIDES = (4, 3, 4)
+"""Outputs, inputs, taps."""
 
-Matrix = NDArray[np.float64]
+Array = NDArray[np.float64]
 
 
-def orthogonal(size: int, seed: int) -> Matrix:
-    q: Matrix = np.linalg.qr(np.random.default_rng(seed).normal(size=(size, size)))[0]
+def orthogonal(size: int, seed: int) -> Array:
+    q: Array = np.linalg.qr(np.random.default_rng(seed).normal(size=(size, size)))[0]
     return q
 
 
-def gradients(count: int, seed: int = 0) -> list[Matrix]:
+def turned(x: Array, *bases: Array) -> Array:
+    """`x` (outputs, inputs, taps) multiplied along each axis."""
+    result: Array = np.einsum("oit,ao,bi,ct->abc", x, *bases)
+    return result
+
+
+def gradients(count: int, seed: int = 0) -> list[Array]:
     """Some that differ from step to step and vary by far more in some directions than in others."""
     random = np.random.default_rng(seed)
-    left, right = orthogonal(MATRIX[0], 1), orthogonal(MATRIX[1], 2)
-    scales = np.outer(2.0 ** -np.arange(MATRIX[0]), 2.0 ** -np.arange(MATRIX[1]))
-    return [left @ (random.normal(size=MATRIX) * scales) @ right.T for _ in range(count)]
+    bases = [orthogonal(side, 1 + axis) for axis, side in enumerate(SIDES)]
+    scales = np.einsum("o,i,t->oit", *(2.0 ** -np.arange(side) for side in SIDES))
+    return [turned(random.normal(size=SIDES) * scales, *bases) for _ in range(count)]
 
 
-def weights_after(steps: list[Matrix], dtype: torch.dtype = torch.float64) -> Tensor:
+def weights_after(steps: list[Array], dtype: torch.dtype = torch.float64) -> Tensor:
     """What becomes of zero weights."""
     parameter = torch.nn.Parameter(torch.zeros(SHAPE, dtype=dtype))
     optimizer = Soap([parameter], RATE, (0.9, 0.999))
     for gradient in steps:
         parameter.grad = torch.from_numpy(gradient).to(dtype).view(SHAPE)
         optimizer.step()
-    return parameter.detach().view(MATRIX)
+    return parameter.detach().view(SIDES)
 
 
-def weights_by_numpy(steps: list[Matrix]) -> Matrix:
-    """Algorithms 3 and 4 of the paper, its first moment kept outside the basis as there; Adam at first."""
-    beta, weights = 0.95, np.zeros(MATRIX)
-    left, right = np.zeros((MATRIX[0],) * 2), np.zeros((MATRIX[1],) * 2)
-    mean, square = np.zeros(MATRIX), np.zeros(MATRIX)
-    ql, qr = np.eye(MATRIX[0]), np.eye(MATRIX[1])
+def weights_by_numpy(steps: list[Array]) -> Array:
+    """Algorithms 3 and 4 of the paper for three sides, their first moment kept outside the bases; Adam at first."""
+    beta, weights = 0.95, np.zeros(SIDES)
+    products = [np.zeros((side, side)) for side in SIDES]
+    bases = [np.eye(side) for side in SIDES]
+    mean, square = np.zeros(SIDES), np.zeros(SIDES)
     begun, t = False, 0
     for gradient in steps:
         t += 1
+        into = [basis.T for basis in bases]
         mean = beta * mean + (1 - beta) * gradient
-        square = beta * square + (1 - beta) * (ql.T @ gradient @ qr) ** 2
-        change = (ql.T @ mean @ qr / (1 - beta**t)) / (np.sqrt(square / (1 - beta**t)) + 1e-8)
-        weights = weights - RATE * ql @ change @ qr.T
-        left = beta * left + (1 - beta) * gradient @ gradient.T
-        right = beta * right + (1 - beta) * gradient.T @ gradient
+        square = beta * square + (1 - beta) * turned(gradient, *into) ** 2
+        change = (turned(mean, *into) / (1 - beta**t)) / (np.sqrt(square / (1 - beta**t)) + 1e-8)
+        weights = weights - RATE * turned(change, *bases)
+        for axis, side in enumerate(SIDES):
+            rows = np.moveaxis(gradient, axis, 0).reshape(side, -1)
+            products[axis] = beta * products[axis] + (1 - beta) * rows @ rows.T
         if t == soap.FIRST_TURN and not begun:
-            ql, qr = (np.linalg.eigh(x + soap.DAMPING * np.diag(np.diag(x)))[1] for x in (left, right))
-            mean, square = np.zeros(MATRIX), np.zeros(MATRIX)
+            bases = [np.linalg.eigh(x + soap.DAMPING * np.diag(np.diag(x)))[1] for x in products]
+            mean, square = np.zeros(SIDES), np.zeros(SIDES)
             begun, t = True, 0
         elif begun and t % soap.TURN_EVERY == 0:
-            # By size of the eigenvalues, as QR finds the leading directions first.
-            rows = np.argsort(-np.diag(ql.T @ left @ ql))
-            columns = np.argsort(-np.diag(qr.T @ right @ qr))
-            square = square[rows][:, columns]
-            ql, qr = np.linalg.qr(left @ ql[:, rows])[0], np.linalg.qr(right @ qr[:, columns])[0]
+            for axis, (product, basis) in enumerate(zip(products, bases, strict=True)):
+                # By size of the eigenvalues, as QR finds the leading directions first.
+                order = np.argsort(-np.diag(basis.T @ product @ basis))
+                square = np.take(square, order, axis)
+                bases[axis] = np.linalg.qr(product @ basis[:, order])[0]
     return weights
 
 
@@ -94,7 +103,7 @@ def test_what_is_no_convolution_gets_adam() -> None:
 def test_a_side_that_is_too_wide_keeps_its_own_directions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(soap, "WIDEST", 1)
     some = gradients(30)
-    parameter = torch.nn.Parameter(torch.zeros(MATRIX, dtype=torch.float64))
+    parameter = torch.nn.Parameter(torch.zeros(SIDES, dtype=torch.float64))
     adam = torch.optim.Adam([parameter], RATE, (soap.BETA, soap.BETA))
     for gradient in some:
         parameter.grad = torch.from_numpy(gradient)
@@ -106,7 +115,7 @@ def test_nearly_the_same_gradients_end_in_nearly_the_same_weights() -> None:
     # As those of one process and of two do; after few gradients most of these directions are open.
     random = np.random.default_rng(0)
     some = gradients(40)
-    others = [gradient * (1 + 1e-9 * random.normal(size=MATRIX)) for gradient in some]
+    others = [gradient * (1 + 1e-9 * random.normal(size=SIDES)) for gradient in some]
     np.testing.assert_allclose(weights_after(some), weights_after(others), atol=RATE / 100)
 
 
@@ -139,11 +148,14 @@ def test_a_closure_is_called_with_gradients_on() -> None:
 
 
 def test_directions_that_hang_together_are_learned_faster_than_by_adam() -> None:
-    left, right = (torch.from_numpy(orthogonal(size, seed)) for size, seed in zip(MATRIX, (1, 2), strict=True))
-    curvature = torch.from_numpy(np.outer(10.0 ** -np.arange(4), 2.0 ** -np.arange(12)))
+    bases = [torch.from_numpy(orthogonal(side, 1 + axis)) for axis, side in enumerate(SIDES)]
+    curvature = torch.from_numpy(
+        np.einsum("o,i,t->oit", *(base ** -np.arange(n) for base, n in zip((9.0, 5.0, 2.0), SIDES, strict=True)))
+    )
 
     def loss(weights: Tensor) -> Tensor:
-        return (curvature * (left.T @ (weights.view(MATRIX) - 1) @ right).square()).sum()
+        missing = torch.einsum("oit,oa,ib,tc->abc", weights.view(SIDES) - 1, *bases)
+        return (curvature * missing.square()).sum()
 
     def left_after(make: Callable[[list[Tensor]], torch.optim.Optimizer], steps: int = 300) -> float:
         weights = torch.nn.Parameter(torch.zeros(SHAPE, dtype=torch.float64))
@@ -172,7 +184,19 @@ def test_it_goes_on_from_its_state_to_the_same_bits(tmp_path: Path) -> None:
             optimizer.load_state_dict(torch.load(tmp_path / "kept.pt", weights_only=True))
         parameter.grad = torch.from_numpy(gradient).float().view(SHAPE)
         optimizer.step()
-    assert torch.equal(parameter.detach().view(MATRIX), whole)
+    assert torch.equal(parameter.detach().view(SIDES), whole)
+
+
+def test_layers_of_the_same_shape_learn_as_if_alone() -> None:
+    some, others = gradients(35, seed=3), gradients(35, seed=4)
+    parameters = [torch.nn.Parameter(torch.zeros(SHAPE, dtype=torch.float64)) for _ in range(2)]
+    optimizer = Soap(parameters, RATE, (0.9, 0.999))
+    for both in zip(some, others, strict=True):
+        for parameter, gradient in zip(parameters, both, strict=True):
+            parameter.grad = torch.from_numpy(gradient).view(SHAPE)
+        optimizer.step()
+    for parameter, steps in zip(parameters, (some, others), strict=True):
+        torch.testing.assert_close(parameter.detach().view(SIDES), weights_after(steps), rtol=1e-9, atol=1e-12)
 
 
 def test_a_layer_without_a_gradient_stays_and_one_of_zeros_too() -> None:
