@@ -483,6 +483,7 @@ def test_all_changes_the_whole_network(impasto_here: Command, painting: Path, tm
     assert {"head.full.weight", "down.0.conv.weight", "blocks.0.first.norm.scale"} <= changed
 
 
+@pytest.mark.slow
 def test_a_fit_that_was_stopped_goes_on_to_the_same_rows(impasto_here: Command, painting: Path, tmp_path: Path) -> None:
     steady = ("--schedule", "constant", "--warm-up", "0", "--max-minutes", "0", "--image-size", "64")
     common = ("train", painting, *steady, "--start-size", "0", "--workers", "0", "--max-iterations")

@@ -128,6 +128,18 @@ def test_a_layer_asked_for_twice_is_given_once() -> None:
     assert set(tiny()(torch.rand(1, 3, 8, 8), ["a", "a"])) == {"a"}
 
 
+def test_what_follows_a_layer_with_a_head_does_not_see_the_head() -> None:
+    plain = tiny()
+    head = nn.Conv2d(5, 2, 1)
+    headed = LossNetwork(dict(plain.layers), "caffe", {"b": head})
+    images = torch.rand(1, 3, 8, 8)
+    found, expected = headed(images, ["a", "b", "c"]), plain(images, ["a", "b", "c"])
+    torch.testing.assert_close(found["b"], head(expected["b"]))
+    assert torch.equal(found["a"], expected["a"])
+    assert torch.equal(found["c"], expected["c"])
+    assert not head.weight.requires_grad
+
+
 def test_an_unknown_layer_is_named_with_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"'relu9_9'.*a, b, c"):
         tiny()(torch.rand(1, 3, 8, 8), ["a", "relu9_9"])

@@ -310,6 +310,30 @@ def test_pocket_comes_with_the_package() -> None:
     assert all(bool(torch.isfinite(found).all()) for found in features.values())
 
 
+def test_the_heads_of_pocket_keep_the_directions_apart_and_what_differs_between_pictures() -> None:
+    network = load_loss_network("pocket")
+    data = pytest.importorskip("skimage.data")
+    pictures = [
+        torch.from_numpy(getattr(data, name)()[:192, :192, :3] / np.float32(255)).permute(2, 0, 1)[None]
+        for name in ("astronaut", "chelsea", "coffee", "immunohistochemistry")
+    ]
+    names = tuple(network.heads)
+    assert set(names) < set(USUAL_LAYERS["pocket"].style)
+    seen = [network(picture, names) for picture in pictures]
+    heads, network.heads = network.heads, torch.nn.ModuleDict()
+    whole = [network(picture, names) for picture in pictures]
+    for name in names:
+        kept = heads[name].weight.flatten(1)
+        torch.testing.assert_close(kept @ kept.T, torch.eye(len(kept)), rtol=0, atol=2e-3)
+        for one, other in itertools.combinations(range(len(pictures)), 2):
+            # G is over the channels, of which a head has fewer.
+            few, all_ = (
+                float((gram_matrix(x[one][name]) - gram_matrix(x[other][name])).norm()) * x[one][name].shape[1]
+                for x in (seen, whole)
+            )
+            assert 0.9 < (few / all_) ** 2 < 1.01, name
+
+
 def test_pocket_sees_patterns_of_single_pixels() -> None:
     network = load_loss_network("pocket")
     rows, columns = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")

@@ -20,14 +20,18 @@ NORMALIZATIONS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
 class LossNetwork(nn.Module):
     """A chain of named layers; features are asked for by these names.
 
-    The weights are frozen; gradients flow to the images alone.
+    A layer may have a head, through which it is looked at and which what follows does not see. The weights are frozen;
+    gradients flow to the images alone.
     """
 
-    def __init__(self, layers: Mapping[str, nn.Module], normalization: str) -> None:
+    def __init__(
+        self, layers: Mapping[str, nn.Module], normalization: str, heads: Mapping[str, nn.Module] | None = None
+    ) -> None:
         super().__init__()
         self.mean: Tensor
         self.deviation: Tensor
         self.layers = nn.ModuleDict(layers)
+        self.heads = nn.ModuleDict(heads)
         mean, deviation = NORMALIZATIONS[normalization]
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor(deviation).view(1, 3, 1, 1), persistent=False)
@@ -58,7 +62,7 @@ class LossNetwork(nn.Module):
                 break
             x = layer(x)
             if name in wanted:
-                found[name] = x
+                found[name] = self.heads[name](x) if name in self.heads else x
         return found
 
 
@@ -118,6 +122,8 @@ def _fires(inputs: int, last: int, pools: Mapping[int, nn.Module]) -> dict[str, 
 
 POCKET_STAGES = ((16,), (32, 64))
 """Channels of the convolutions of the first two stages."""
+POCKET_HEADS = {"stage2": 24, "fire2": 48, "fire3": 48, "fire4": 64, "fire6": 128, "fire8": 128}
+"""Of how many directions each layer that is compared by its Gram matrix is looked at."""
 
 
 def pocket(normalization: str = "caffe-rounded") -> LossNetwork:
@@ -125,7 +131,8 @@ def pocket(normalization: str = "caffe-rounded") -> LossNetwork:
 
     stage1 at full and stage2 at half resolution are plain 3×3 convolutions, so that it is blind to no single pixel;
     fire2 to fire4 at a quarter and fire5 to fire8 at an eighth imitate SqueezeNet's layers of these names, cell by
-    cell (`scripts/distill_pocket.py`).
+    cell (`scripts/distill_pocket.py`). Heads keep of a layer the directions in which it varies most: a third of the
+    work for Gram matrices, whose differences keep nine tenths of their squares or more.
     """
     layers: dict[str, nn.Module] = {}
     inputs = 3
@@ -137,7 +144,9 @@ def pocket(normalization: str = "caffe-rounded") -> LossNetwork:
             inputs = channels
         layers[f"stage{number}"] = nn.Sequential(*parts)
     layers |= _fires(inputs, 8, {n: nn.AvgPool2d(3, 2, padding=1, count_include_pad=False) for n in (2, 5)})
-    return LossNetwork(layers, normalization)
+    widths = {"stage2": inputs} | {f"fire{number}": 2 * expand for number, (_, expand) in enumerate(FIRES, start=2)}
+    heads = {name: nn.Conv2d(widths[name], kept, 1) for name, kept in POCKET_HEADS.items()}
+    return LossNetwork(layers, normalization, heads)
 
 
 def build(name: str, normalization: str) -> LossNetwork:
