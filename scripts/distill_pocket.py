@@ -368,13 +368,17 @@ def distill(teacher: LossNetwork, pictures: Pictures, held_out: list[Tensor], ar
     save(network, average, usual)
 
 
-def directions(network: LossNetwork, usual: list[Tensor], layer: str) -> Tensor:
-    """Those in which the layer's features vary most, the mean over pictures, (kept, channels), orthonormal."""
+def directions(network: LossNetwork, usual: list[Tensor]) -> Features:
+    """Those in which each layer's features vary most, the mean over pictures, (kept, channels), orthonormal."""
     with torch.no_grad():
-        grams = torch.cat([gram_matrix(network(enlarged(batch, SCALES[-2]), [layer])[layer]) for batch in usual])
-    sizes = grams.diagonal(dim1=1, dim2=2).sum(1)[:, None, None]
-    vectors = torch.linalg.eigh((grams / sizes).double().mean(0)).eigenvectors
-    return vectors.flip(1)[:, : POCKET_HEADS[layer]].T.float()
+        seen = [network(enlarged(batch, SCALES[-2]), tuple(POCKET_HEADS)) for batch in usual]
+    result = {}
+    for layer, kept in POCKET_HEADS.items():
+        grams = torch.cat([gram_matrix(found[layer]) for found in seen])
+        sizes = grams.diagonal(dim1=1, dim2=2).sum(1)[:, None, None]
+        vectors = torch.linalg.eigh((grams / sizes).double().mean(0)).eigenvectors
+        result[layer] = vectors.flip(1)[:, :kept].T.float()
+    return result
 
 
 def judged(teacher: LossNetwork, held_out: list[Tensor]) -> str:
@@ -394,8 +398,7 @@ def save(network: LossNetwork, average: list[Tensor], usual: list[Tensor]) -> No
     for parameter, value in zip(averaged.parameters(), average, strict=True):
         parameter.data.copy_(value)
     state = averaged.state_dict()
-    for layer in POCKET_HEADS:
-        kept = directions(averaged, usual, layer)
+    for layer, kept in directions(averaged, usual).items():
         state |= {f"heads.{layer}.weight": kept[..., None, None], f"heads.{layer}.bias": kept.new_zeros(len(kept))}
     half = {name: value.half().cpu().contiguous() for name, value in state.items()}
     TARGET.parent.mkdir(parents=True, exist_ok=True)

@@ -131,7 +131,7 @@ def pocket(normalization: str = "caffe-rounded") -> LossNetwork:
 
     stage1 at full and stage2 at half resolution are plain 3×3 convolutions, so that it is blind to no single pixel;
     fire2 to fire4 at a quarter and fire5 to fire8 at an eighth imitate SqueezeNet's layers of these names, cell by
-    cell (`scripts/distill_pocket.py`). Heads keep of a layer the directions in which it varies most: a third of the
+    cell (`scripts/distill_pocket.py`). Heads keep of a layer the directions in which it varies most: less than half the
     work for Gram matrices, whose differences keep nine tenths of their squares (at fire6 and fire8 eight tenths).
     """
     layers: dict[str, nn.Module] = {}

@@ -4,7 +4,7 @@ Vyas, Morwani, Zhao, Kwun, Shapira, Brandfonbrener, Janson, Kakade: SOAP: Improv
 ICLR 2025, algorithm 3. The gradients of a painting's Gram matrices are far from independent of each other: turned into
 the directions in which they vary on their own, each gets a step of its own size. A convolution has an eigenbasis for
 each of its outputs, inputs and taps (Gupta, Koren, Singer: Shampoo, ICML 2018, algorithm 2): as good here as one for
-inputs and taps together, at a third of the time.
+inputs and taps together, in half the time.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ State = dict[str, Any]
 class Soap(torch.optim.Optimizer):
     """For a network's parameters: convolutions are turned, all others get plain Adam.
 
-    Parameters of the same shape are learned in one go, far faster than one by one; the first of them has the state.
+    Parameters of the same shape are learned in one go, faster than one by one; the first of them has the
+    state. Where only some have a gradient, that of the others is taken as zero.
     """
 
     def __init__(self, parameters: Iterable[Tensor], lr: float, betas: tuple[float, float]) -> None:
