@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from impasto.errors import ImpastoError
 from impasto.training import soap
 from impasto.training.soap import Soap
 
@@ -185,6 +186,13 @@ def test_it_goes_on_from_its_state_to_the_same_bits(tmp_path: Path) -> None:
         parameter.grad = torch.from_numpy(gradient).float().view(SHAPE)
         optimizer.step()
     assert torch.equal(parameter.detach().view(SIDES), whole)
+
+
+def test_the_state_of_an_earlier_version_is_refused_in_one_line() -> None:
+    optimizer = Soap([torch.nn.Parameter(torch.zeros(SHAPE))], RATE, (0.9, 0.999))
+    state = {"step": 1, "mean": torch.zeros(4, 12), "square": torch.zeros(4, 12)}
+    with pytest.raises(ImpastoError, match="earlier version"):
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": {0: state}})
 
 
 def test_layers_of_the_same_shape_learn_as_if_alone() -> None:

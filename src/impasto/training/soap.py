@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from impasto.errors import ImpastoError
+
 BETA = 0.95
 """Decay of the moments and of the averaged products of gradients."""
 FIRST_TURN = 10
@@ -42,6 +44,13 @@ class Soap(torch.optim.Optimizer):
     def __init__(self, parameters: Iterable[Tensor], lr: float, betas: tuple[float, float]) -> None:
         """`betas` are Adam's, for what is no convolution."""
         super().__init__(parameters, {"lr": lr, "betas": betas})
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Raises ImpastoError for the state of an earlier version, which kept each parameter's on its own."""
+        super().load_state_dict(state_dict)
+        for parameter, state in self.state.items():
+            if state["mean"].ndim != (4 if parameter.ndim == 4 else parameter.ndim + 1):
+                raise ImpastoError("this training began with an earlier version, whose SOAP cannot go on here")
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
