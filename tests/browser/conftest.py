@@ -55,6 +55,8 @@ class Visit:
         self.url = url
         self.page.goto(url)
         self.page.wait_for_selector(".swatch img[src]")
+        # The last of the easel's script: on a busy machine its part of the page can come after the gallery's.
+        self.page.wait_for_function("Boolean(window.impasto?.fullDone)")
 
     def outside(self) -> list[str]:
         """Requests that went anywhere but to the studio."""
