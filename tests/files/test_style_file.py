@@ -366,7 +366,7 @@ def test_a_flipped_bit_in_the_header_is_refused_or_does_no_harm(
         assert "\n" not in str(error)  # noqa: PT017
 
 
-@fuzz
+@settings(fuzz, max_examples=30)  # a second each
 @given(where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_a_flipped_bit_in_the_weights_is_refused_or_does_no_harm(
     where: float, bit: int, style: Style, data: bytes, tmp_path: Path
