@@ -346,14 +346,12 @@ def test_pocket_sees_patterns_of_single_pixels() -> None:
         assert float((found - plain).square().mean() / plain.square().mean()) > 0.02
 
 
-SAMPLES = ("astronaut", "chelsea", "coffee", "rocket", "retina", "immunohistochemistry", "colorwheel")
-
-
 def samples() -> list[Tensor]:
     """(1, 3, 192, 192) each, sample photos."""
     data = pytest.importorskip("skimage.data")
+    names = ("astronaut", "chelsea", "coffee", "rocket", "retina", "immunohistochemistry", "colorwheel")
     pictures = []
-    for name in SAMPLES:
+    for name in names:
         picture = torch.from_numpy(np.asarray(getattr(data, name)(), "float32")[..., :3] / 255).permute(2, 0, 1)[None]
         pictures.append(F.interpolate(picture, (192, 192), mode="bilinear", antialias=True))
     return pictures
@@ -380,7 +378,7 @@ def test_pocket_changes_a_picture_as_squeezenet_does() -> None:
     *photos, painting, _ = samples()
 
     def gradient(name: str, photo: Tensor, scale: float) -> Tensor:
-        """(1, 3, 24, 24) of the balanced loss at a picture between photo and painting."""
+        """Of the balanced loss at a picture between photo and painting, flat, by squares of 8 pixels."""
         config = LossConfig(loss_network=name, balanced=True, style_weight=10.0, look_scale=(scale, scale))
         loss = PerceptualLoss(networks[name], [painting], config)
         picture = torch.lerp(photo, painting.flip(3), 0.3).requires_grad_()
