@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import stat
 import tempfile
@@ -108,10 +109,13 @@ def opened(folder: Path | None, limits: Limits) -> Iterator[Places]:
         except ImpastoError as error:
             raise ImpastoError(f"cannot write to the library {library}; name another with --folder") from error
     remove_leftovers()
-    scratch, lock = _new_scratch()
+    # Named before it is there: a signal that comes right after would leave behind what nobody knows of.
+    scratch = Path(tempfile.gettempdir(), PREFIX + secrets.token_hex(8))
     places = Places(library, scratch, limits)
     ended = threading.Event()
+    lock = None
     try:
+        lock = _made(scratch)
         for path in (places.uploads, scratch / "work"):
             path.mkdir(mode=0o700)
         janitor = threading.Thread(target=_keep_tidy, args=(places, ended), name="janitor", daemon=True)
@@ -137,11 +141,12 @@ def remove_leftovers() -> None:
                 remove(path, lock)
 
 
-def remove(scratch: Path, lock: BinaryIO) -> None:
-    """Removes a scratch folder whose lock this process holds."""
+def remove(scratch: Path, lock: BinaryIO | None) -> None:
+    """Removes a scratch folder whose lock this process holds, or that it was about to lock."""
     for path in ("uploads", "work"):
         shutil.rmtree(scratch / path, ignore_errors=True)
-    lock.close()  # Windows removes no file that is open
+    if lock is not None:
+        lock.close()  # Windows removes no file that is open
     shutil.rmtree(scratch, ignore_errors=True)
 
 
@@ -153,15 +158,16 @@ def _is_ours(path: Path) -> bool:
     return stat.S_ISDIR(status.st_mode) and ours and made
 
 
-def _new_scratch() -> tuple[Path, BinaryIO]:
+def _made(scratch: Path) -> BinaryIO:
+    """Makes the folder, and holds its lock."""
     try:
-        scratch = Path(tempfile.mkdtemp(prefix=PREFIX))  # mode 0700
+        scratch.mkdir(mode=0o700)
         lock = hold(scratch / LOCK)
     except OSError as error:
-        raise ImpastoError(f"cannot write to {tempfile.gettempdir()}: {error.strerror or error}") from error
+        raise ImpastoError(f"cannot write to {scratch.parent}: {error.strerror or error}") from error
     if lock is None:
         raise ImpastoError(f"{scratch} was taken by another program")
-    return scratch, lock
+    return lock
 
 
 def _keep_tidy(places: Places, ended: threading.Event) -> None:
