@@ -105,7 +105,6 @@ FROM_NOTHING: dict[str, Any] = {
     "batch_size": 2,
     "start_size": 128,
     "ema": 0.998,
-    "look_scale": (1.0, 1.5),
     "learning_rate": 3e-3,
 }
 """How several styles are learned at once by a network that has learned none."""
