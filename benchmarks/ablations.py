@@ -42,7 +42,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no growing": {"start_size": 0},
     "one look": {"look_scale": [1.0, 1.0], "look_shift": 0},
     "larger looks": {"look_scale": [1.25, 1.75]},
-    "no looks beyond the border": {"look_beyond": 0},
     "from nothing, classic network, half width": {"body": "classic", "width": 16, **FROM_NOTHING},
     "from nothing, turbo on a grid of 8": {"downsampling": 8, "width": 64, "blocks": 3, **FROM_NOTHING},
 }

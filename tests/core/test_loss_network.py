@@ -205,6 +205,19 @@ def test_the_cells_of_pocket_lie_where_those_of_squeezenet_do() -> None:
         assert centre("squeezenet", layer, cell) == centre("pocket", layer, cell + 1)
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_what_is_even_is_even_to_pocket_up_to_the_border(layout: torch.memory_format) -> None:
+    torch.manual_seed(3)
+    network = build("pocket", "caffe-rounded").to(memory_format=layout)
+    even = torch.tensor([0.9, 0.8, 0.3]).view(1, 3, 1, 1).expand(1, 3, 45, 62).contiguous(memory_format=layout)
+    even.requires_grad_()  # or padding goes another way
+    for found in network(even, network.layer_names).values():
+        features = found.detach()
+        same = features[..., 2:3, 2:3].expand_as(features)
+        torch.testing.assert_close(features, same, rtol=1e-4, atol=1e-4 * float(same.abs().max()))
+        assert float(same.abs().max()) > 0
+
+
 def test_pocket_costs_a_tenth_of_vgg16_and_has_no_strides_but_pooling() -> None:
     def macs(name: str, layers: Sequence[str]) -> int:
         total = 0

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from impasto.config import LossConfig, NetworkConfig
 from impasto.core.loss_network import LossNetwork, convolutions, vgg
-from impasto.core.losses import Look, Losses, PerceptualLoss, enlarged, gram_matrix
+from impasto.core.losses import Look, Losses, PerceptualLoss, enlarged
 from impasto.core.transformer import TransformerNet
 
 STYLE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
@@ -217,40 +217,6 @@ def test_a_look_enlarges_and_then_crops_around_its_corner() -> None:
     for top, left in ((0, 0), (3, 0), (1, 2), (3, 3)):
         expected = enlarged(photos, 1.5)[..., top : top + 15, left : left + 15]  # 1.5 · 12 - 3 = 15
         torch.testing.assert_close(loss.look_at(photos, Look(0, top, left)), expected, rtol=0, atol=0)
-
-
-def test_a_look_beyond_the_border_sees_the_picture_mirrored() -> None:
-    photos = images(2, 3)
-    loss = PerceptualLoss(chain(), [images(1, 1)], config(look_shift=3, look_beyond=4))
-    wide = np.pad(photos.numpy(), ((0, 0), (0, 0), (4, 4), (4, 4)), mode="reflect")
-    for top, left in ((0, 0), (3, 1)):
-        expected = torch.from_numpy(wide[..., top : top + 17, left : left + 17])  # 12 + 2 · 4 - 3 = 17
-        torch.testing.assert_close(loss.look_at(photos, Look(0, top, left)), expected, rtol=0, atol=0)
-    small = images(1, 2, side=3)  # two pixels are all that there is beyond a border
-    assert loss.look_at(small, Look()).shape[2:] == (3 + 2 * 2 - 3,) * 2
-
-
-def test_a_look_beyond_the_border_does_not_see_what_pads_a_painting() -> None:
-    painting = images(1, 1, side=1).expand(1, 3, 40, 32)  # of one colour: so are all features but those at a border
-    ordinary, beyond = (PerceptualLoss(chain(), [painting], config(look_beyond=width)) for width in (0, 8))
-    features = chain()(painting, ("a", "b"))
-    for name, with_border, without in zip(
-        ("a", "b"), *(loss.style_grams(torch.tensor([0])) for loss in (ordinary, beyond)), strict=True
-    ):
-        inner = features[name][..., 6, 6]
-        expected = inner[:, :, None] * inner[:, None] / inner.shape[1]
-        torch.testing.assert_close(without, expected, rtol=1e-4, atol=1e-4)
-        assert float((with_border - expected).norm() / expected.norm()) > 0.03
-
-
-def test_a_look_beyond_the_border_counts_each_cell_of_a_painting_once() -> None:
-    painting = images(1, 1, side=48)
-    loss = PerceptualLoss(chain(), [painting], config(look_beyond=8))
-    wide = np.pad(painting.numpy(), ((0, 0), (0, 0), (16, 16), (16, 16)), mode="reflect")
-    found = chain()(torch.from_numpy(wide), ("a", "b"))
-    expected = [gram_matrix(found["a"][..., 16:-16, 16:-16]), gram_matrix(found["b"][..., 8:-8, 8:-8])]
-    for ours, theirs in zip(loss.style_grams(torch.tensor([0])), expected, strict=True):
-        torch.testing.assert_close(ours, theirs)
 
 
 def test_a_look_is_the_same_for_the_stylized_image_and_the_photo() -> None:

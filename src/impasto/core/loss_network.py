@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from impasto.core.transformer import Border, Conv
+
 PIXEL_RANGE = 255.0
 
 NORMALIZATIONS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
@@ -69,11 +71,11 @@ class LossNetwork(nn.Module):
 class Fire(nn.Module):
     """SqueezeNet's module: squeeze 1×1, then 1×1 and 3×3 side by side (Iandola et al. 2016)."""
 
-    def __init__(self, inputs: int, squeeze: int, expand: int) -> None:
+    def __init__(self, inputs: int, squeeze: int, expand: int, border: Border = "zero") -> None:
         super().__init__()
         self.squeeze = nn.Conv2d(inputs, squeeze, 1)
         self.expand1x1 = nn.Conv2d(squeeze, expand, 1)
-        self.expand3x3 = nn.Conv2d(squeeze, expand, 3, padding=1)
+        self.expand3x3 = Conv(squeeze, expand, 3, border=border)
 
     def forward(self, x: Tensor) -> Tensor:
         x = torch.relu(self.squeeze(x))
@@ -110,11 +112,11 @@ FIRES = ((16, 64), (16, 64), (32, 128), (32, 128), (48, 192), (48, 192), (64, 25
 """Squeeze and expand channels of fire2 … fire9."""
 
 
-def _fires(inputs: int, last: int, pools: Mapping[int, nn.Module]) -> dict[str, nn.Module]:
+def _fires(inputs: int, last: int, pools: Mapping[int, nn.Module], border: Border = "zero") -> dict[str, nn.Module]:
     """fire2 up to the `last`, the first with so many `inputs`, those that `pools` names with a pooling before them."""
     layers: dict[str, nn.Module] = {}
     for number, (squeeze, expand) in enumerate(FIRES[: last - 1], start=2):
-        fire = Fire(inputs, squeeze, expand)
+        fire = Fire(inputs, squeeze, expand, border)
         layers[f"fire{number}"] = nn.Sequential(pools[number], fire) if number in pools else fire
         inputs = 2 * expand
     return layers
@@ -131,8 +133,10 @@ def pocket(normalization: str = "caffe-rounded") -> LossNetwork:
 
     stage1 at full and stage2 at half resolution are plain 3×3 convolutions, so that it is blind to no single pixel;
     fire2 to fire4 at a quarter and fire5 to fire8 at an eighth imitate SqueezeNet's layers of these names, cell by
-    cell (`scripts/distill_pocket.py`). Heads keep of a layer the directions in which it varies most: less than half the
-    work for Gram matrices, whose differences keep nine tenths of their squares (at fire6 and fire8 eight tenths).
+    cell (`scripts/distill_pocket.py`). Beyond a border they see what lies at it: against zeros a sky along a painting's
+    top is an edge, and style that asks for it a band along the top of every result. Heads keep of a layer the
+    directions in which it varies most: less than half the work for Gram matrices, whose differences keep nine tenths
+    of their squares (at fire6 and fire8 eight tenths).
     """
     layers: dict[str, nn.Module] = {}
     inputs = 3
@@ -140,10 +144,11 @@ def pocket(normalization: str = "caffe-rounded") -> LossNetwork:
         # Without padding here and with it below, the cells lie where SqueezeNet's do: at pixels 4·j + 1 and 8·k + 1.
         parts: list[nn.Module] = [nn.AvgPool2d(3, 2)] if number > 1 else []
         for channels in stage:
-            parts += [nn.Conv2d(inputs, channels, 3, padding=1), nn.ReLU(inplace=True)]
+            parts += [Conv(inputs, channels, 3, border="edge"), nn.ReLU(inplace=True)]
             inputs = channels
         layers[f"stage{number}"] = nn.Sequential(*parts)
-    layers |= _fires(inputs, 8, {n: nn.AvgPool2d(3, 2, padding=1, count_include_pad=False) for n in (2, 5)})
+    pools = {number: nn.AvgPool2d(3, 2, padding=1, count_include_pad=False) for number in (2, 5)}
+    layers |= _fires(inputs, 8, pools, border="edge")
     widths = {"stage2": inputs} | {f"fire{number}": 2 * expand for number, (_, expand) in enumerate(FIRES, start=2)}
     heads = {name: nn.Conv2d(widths[name], kept, 1) for name, kept in POCKET_HEADS.items()}
     return LossNetwork(layers, normalization, heads)

@@ -24,9 +24,6 @@ FLAT = 0.03
 """Root of the liveliness up to which a part of a photo counts as flat."""
 CALM_QUANTILE = 0.25
 """Of a painting's liveliness, below which is its calm part."""
-AROUND_PAINTING, COARSEST_CELL = 64, 16
-"""Pixels that a painting goes on, mirrored, for looks beyond the border: further than padding makes itself felt, and
-whole cells of the loss networks' layers."""
 
 
 def gram_matrix(features: Tensor) -> Tensor:
@@ -174,7 +171,7 @@ class Losses(NamedTuple):
 
 
 class Look(NamedTuple):
-    """How the loss network looks at a step's images: enlarged, mirrored at the border, then a few pixels cropped.
+    """How the loss network looks at a step's images: enlarged, then cropped a few pixels off the corner.
 
     A network with a strided first layer is blind to some single-pixel patterns at a fixed scale and
     place; a random look at each step leaves it none to be blind to.
@@ -229,27 +226,10 @@ class PerceptualLoss(nn.Module):
             )
             self.register_buffer("calm_scale", torch.stack([x.mean() for x in lively]), persistent=False)
             for step, scale in enumerate(look_scales(config)):
-                features = [self._painting_features(enlarged(image, scale)) for image in style_images]
+                features = [network(enlarged(image, scale), config.style_layers) for image in style_images]
                 for name in config.style_layers:
                     grams = torch.cat([gram_matrix(found[name]) for found in features])
                     self.register_buffer(f"gram_{step}_{name}", grams, persistent=False)  # (styles, C, C)
-
-    def _painting_features(self, painting: Tensor) -> dict[str, Tensor]:
-        """The style layers' features of `painting` (1, 3, H, W), with looks beyond the border as if it had none.
-
-        Against what pads a border a pale sky along the top of a painting is an edge, and style that asks for it gets
-        it along the top of every result.
-        """
-        names = self.config.style_layers
-        if not self.config.look_beyond:
-            return self.network(painting, names)
-        around = min(AROUND_PAINTING, (min(painting.shape[2:]) - 1) // COARSEST_CELL * COARSEST_CELL)
-        seen = mirrored(painting, around)
-        result = {}
-        for name, features in self.network(seen, names).items():
-            margin = round(around * features.shape[2] / seen.shape[2])
-            result[name] = features[..., margin : features.shape[2] - margin, margin : features.shape[3] - margin]
-        return result
 
     def style_grams(self, style: Tensor, step: int = 0) -> list[Tensor]:
         """The Gram matrices (B, C, C) of each style layer, for the style indices (B,) and the step of a look."""
@@ -257,7 +237,7 @@ class PerceptualLoss(nn.Module):
 
     def look_at(self, images: Tensor, look: Look) -> Tensor:
         """`images` (B, 3, H, W) as the loss network sees them; the size depends on the look's scale alone."""
-        seen = mirrored(enlarged(images, look_scales(self.config)[look.step]), self.config.look_beyond)
+        seen = enlarged(images, look_scales(self.config)[look.step])
         height, width = (side - self.config.look_shift for side in seen.shape[2:])
         return seen[..., look.top : look.top + height, look.left : look.left + width]
 
@@ -293,14 +273,6 @@ class PerceptualLoss(nn.Module):
             calm = calm_loss(stylized, photos, limit, scale)
             total = total + calm_share * config.calm_weight * calm
         return Losses(total, content, styled, tv, calm)
-
-
-def mirrored(images: Tensor, width: int) -> Tensor:
-    """`images` (B, C, H, W) with `width` more pixels around them, or as many as there are, mirrored at the border."""
-    if not width:
-        return images
-    high, wide = (min(width, side - 1) for side in images.shape[2:])
-    return F.pad(images, (wide, wide, high, high), mode="reflect")
 
 
 def enlarged(images: Tensor, scale: float) -> Tensor:
