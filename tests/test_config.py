@@ -71,6 +71,7 @@ def test_the_classic_recipe_is_the_source_example_to_the_letter() -> None:
         "calm_weight": 0,
         "look_scale": (1, 1),
         "look_shift": 0,
+        "look_beyond": 0,
     }
     found = flatten(config)
     assert {name: found[name] for name in expected} == expected
@@ -176,6 +177,7 @@ CHANGED: dict[str, Any] = {
     "calm_weight": 1.5,
     "look_scale": (0.75, 1.5),
     "look_shift": 4,
+    "look_beyond": 2,
     "style_margin": 0.125,
     "start": "trained",
 }
@@ -296,6 +298,7 @@ def test_a_whole_number_too_large_for_a_float_is_refused() -> None:
         ("width", 1, 512),
         ("blocks", 0, 64),
         ("look_shift", 0, 32),
+        ("look_beyond", 0, 32),
         ("style_margin", 0.0, 0.4),
         ("content_weight", 0.0, None),
         ("style_weight", 0.0, None),

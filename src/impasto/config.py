@@ -127,6 +127,9 @@ class LossConfig:
         (1.0, 1.0), "The loss network looks at everything enlarged by a random factor from this range."
     )
     look_shift: int = doc(0, "The loss network looks at everything shifted by up to so many random pixels.")
+    look_beyond: int = doc(
+        0, "The loss network looks so many pixels beyond every border, where it sees the picture mirrored."
+    )
 
     def __post_init__(self) -> None:
         _check_choices(self)
@@ -149,6 +152,7 @@ class LossConfig:
             value = getattr(self, name)
             require(0 <= value < float("inf"), f"{option_name(name)} is {value}; it must be zero or positive")
         require(0 <= self.look_shift <= 32, f"--look-shift is {self.look_shift}; it must lie between 0 and 32")
+        require(0 <= self.look_beyond <= 32, f"--look-beyond is {self.look_beyond}; it must lie between 0 and 32")
         low, high = self.look_scale
         require(
             0.25 <= low <= high <= 4, f"--look-scale is {low} {high}; two factors from 0.25 to 4, the smaller first"
@@ -295,6 +299,8 @@ QUICK: dict[str, Any] = {
     "look_scale": (1.0, 1.5),
     # As far as the grid of its last stage is wide, so that nothing can settle between the cells.
     "look_shift": 7,
+    # The line along a border counts for more than others: it is repeated beyond it. One pixel more than the shift.
+    "look_beyond": 8,
     "fit": "crop",
     "style_fit": "keep",
     # What lies along a painting's edge would be painted along the edge of every photo.

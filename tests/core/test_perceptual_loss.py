@@ -219,6 +219,30 @@ def test_a_look_enlarges_and_then_crops_around_its_corner() -> None:
         torch.testing.assert_close(loss.look_at(photos, Look(0, top, left)), expected, rtol=0, atol=0)
 
 
+def test_a_look_beyond_the_border_sees_the_picture_mirrored() -> None:
+    photos = images(2, 3)
+    loss = PerceptualLoss(chain(), [images(1, 1)], config(look_shift=3, look_beyond=4))
+    wide = np.pad(photos.numpy(), ((0, 0), (0, 0), (4, 4), (4, 4)), mode="reflect")
+    for top, left in ((0, 0), (3, 1)):
+        expected = torch.from_numpy(wide[..., top : top + 17, left : left + 17])  # 12 + 2 · 4 - 3 = 17
+        torch.testing.assert_close(loss.look_at(photos, Look(0, top, left)), expected, rtol=0, atol=0)
+    small = images(1, 2, side=3)  # two pixels are all that there is beyond a border
+    assert loss.look_at(small, Look()).shape[2:] == (3 + 2 * 2 - 3,) * 2
+
+
+def test_the_painting_is_seen_mirrored_beyond_its_border_too() -> None:
+    style, photos = images(1, 1), images(2, 3)
+    beyond = PerceptualLoss(chain(), [style], config(look_beyond=4))
+    wide = torch.from_numpy(np.pad(style.numpy(), ((0, 0), (0, 0), (4, 4), (4, 4)), mode="reflect"))
+    for ours, theirs in zip(
+        *(loss.style_grams(torch.tensor([0])) for loss in (beyond, PerceptualLoss(chain(), [wide], config()))),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
+    assert float(beyond(style, style).style) == 0
+    assert float(beyond(photos, style).style) > 0
+
+
 def test_a_look_is_the_same_for_the_stylized_image_and_the_photo() -> None:
     style, photos, others = images(1, 1), images(2, 3), images(2, 4)
     look = Look(5, 1, 2)

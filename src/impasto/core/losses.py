@@ -171,7 +171,7 @@ class Losses(NamedTuple):
 
 
 class Look(NamedTuple):
-    """How the loss network looks at a step's images: enlarged, then cropped a few pixels off the corner.
+    """How the loss network looks at a step's images: enlarged, mirrored at the border, then a few pixels cropped.
 
     A network with a strided first layer is blind to some single-pixel patterns at a fixed scale and
     place; a random look at each step leaves it none to be blind to.
@@ -226,7 +226,8 @@ class PerceptualLoss(nn.Module):
             )
             self.register_buffer("calm_scale", torch.stack([x.mean() for x in lively]), persistent=False)
             for step, scale in enumerate(look_scales(config)):
-                features = [network(enlarged(image, scale), config.style_layers) for image in style_images]
+                seen = (mirrored(enlarged(image, scale), config.look_beyond) for image in style_images)
+                features = [network(image, config.style_layers) for image in seen]
                 for name in config.style_layers:
                     grams = torch.cat([gram_matrix(found[name]) for found in features])
                     self.register_buffer(f"gram_{step}_{name}", grams, persistent=False)  # (styles, C, C)
@@ -237,7 +238,7 @@ class PerceptualLoss(nn.Module):
 
     def look_at(self, images: Tensor, look: Look) -> Tensor:
         """`images` (B, 3, H, W) as the loss network sees them; the size depends on the look's scale alone."""
-        seen = enlarged(images, look_scales(self.config)[look.step])
+        seen = mirrored(enlarged(images, look_scales(self.config)[look.step]), self.config.look_beyond)
         height, width = (side - self.config.look_shift for side in seen.shape[2:])
         return seen[..., look.top : look.top + height, look.left : look.left + width]
 
@@ -273,6 +274,14 @@ class PerceptualLoss(nn.Module):
             calm = calm_loss(stylized, photos, limit, scale)
             total = total + calm_share * config.calm_weight * calm
         return Losses(total, content, styled, tv, calm)
+
+
+def mirrored(images: Tensor, width: int) -> Tensor:
+    """`images` (B, C, H, W) with `width` more pixels around them, or as many as there are, mirrored at the border."""
+    if not width:
+        return images
+    high, wide = (min(width, side - 1) for side in images.shape[2:])
+    return F.pad(images, (wide, wide, high, high), mode="reflect")
 
 
 def enlarged(images: Tensor, scale: float) -> Tensor:
