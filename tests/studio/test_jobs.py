@@ -184,7 +184,7 @@ def test_a_process_whose_server_is_gone_at_once_saves_and_stops(tmp_path: Path, 
 
 
 def test_a_clip_is_gone_on_with_and_a_crash_fails_it_alone(jobs: Jobs, tmp_path: Path) -> None:
-    clip = make_clip(tmp_path / "Meer.mkv", 600, size=(65, 48), pixels="yuv444p", codec="libx264")
+    clip = make_clip(tmp_path / "Meer.mkv", 900, size=(129, 96), pixels="yuv444p", codec="libx264")
     job = jobs.submit("video", "Meer", {"style": "flow_field-turbo"}, {"clip": clip})
     under_way(jobs, job.id)
     os.kill(process_of(job), signal.SIGSEGV)
@@ -200,7 +200,7 @@ def test_a_clip_is_gone_on_with_and_a_crash_fails_it_alone(jobs: Jobs, tmp_path:
     with av.open(str(done.result("Meer.mp4"))) as video:
         stream = video.streams.video[0]
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
-        assert sum(1 for _ in video.decode(video=0)) == 600
+        assert sum(1 for _ in video.decode(video=0)) == 900
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no clip")
     job = jobs.submit("video", "broken", {"style": "flow_field-turbo"}, {"clip": broken})
