@@ -16,8 +16,8 @@ Where the package has a `pocket` already, that learns on, with painters from the
 (`--minutes 0` only makes its heads anew).
 Stopped and started again, the script goes on from its last minute. The file in the package was made with 1,344 photos,
 eight paintings and our own four: in three pieces with other SCALES and without the differences, then with them in two
-of 12 and 62 minutes on one core. All that time `pocket` saw zeros beyond a border, where it repeats now what lies there;
-cells at a border count in none of the losses here.
+of 12 and 62 minutes on one core. All that time `pocket` saw zeros beyond a border, where it repeats now what lies
+there; the outermost cells count in none of the losses here.
 """
 
 from __future__ import annotations
