@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=6)
     options = parser.parse_args()
     paintings = train_base.read_paintings(options.paintings, train_base.MADE["turbo"])
-    config = make_config({"balanced": True, "look_scale": (1.5, 1.5), **train_base.SQUEEZENET})
+    config = make_config({**train_base.SQUEEZENET, "balanced": True, "look_scale": (1.5, 1.5)})
     network = load_loss_network("squeezenet", options.loss_weights, config.loss.loss_normalization)
     loss = PerceptualLoss(network, list(paintings.values()), config.loss)
     held_out = images.find([options.photos])[: train_base.HELD_OUT : max(1, train_base.HELD_OUT // options.count)]

@@ -61,7 +61,8 @@ MARGIN = 0.01
 ON_GPU = {"batch_size": 16, "learning_rate": 5e-3}
 """A GPU has no use for fewer photos, and their steadier gradient bears a higher rate."""
 REPORT_SECONDS = 60
-SQUEEZENET = {"loss_network": "squeezenet", "loss_normalization": "caffe-rounded"}
+SQUEEZENET = {"loss_network": "squeezenet", "loss_normalization": "caffe-rounded", "look_scale": (1.25, 1.75)}
+"""`pocket` sees everything so much larger by itself."""
 
 PUBLIC_DOMAIN = "public domain"
 CREDITS = {

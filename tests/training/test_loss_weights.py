@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from impasto.config import USUAL_LAYERS, LossConfig
 from impasto.core.loss_network import NORMALIZATIONS, VGG_CHANNELS, VGG_CONVOLUTIONS, build
-from impasto.core.losses import PerceptualLoss, balanced_style_loss, gram_matrix
+from impasto.core.losses import PerceptualLoss, balanced_style_loss, enlarged, gram_matrix
 from impasto.errors import ImpastoError
 from impasto.files.weights import packaged
 from impasto.training.loss_weights import load_loss_network
@@ -310,33 +310,6 @@ def test_pocket_comes_with_the_package() -> None:
     assert all(bool(torch.isfinite(found).all()) for found in features.values())
 
 
-def test_the_heads_of_pocket_keep_the_directions_apart_and_what_differs_between_pictures() -> None:
-    network = load_loss_network("pocket")
-    data = pytest.importorskip("skimage.data")
-    pictures = [
-        torch.from_numpy(getattr(data, name)()[:192, :192, :3] / np.float32(255)).permute(2, 0, 1)[None]
-        for name in ("astronaut", "chelsea", "coffee", "immunohistochemistry")
-    ]
-    names = tuple(network.heads)
-    assert set(names) < set(USUAL_LAYERS["pocket"].style)
-    seen = [network(picture, names) for picture in pictures]
-    heads, network.heads = network.heads, torch.nn.ModuleDict()
-    whole = [network(picture, names) for picture in pictures]
-    for name in names:
-        kept = heads[name].weight.flatten(1)
-        torch.testing.assert_close(kept @ kept.T, torch.eye(len(kept)), rtol=0, atol=2e-3)
-        shares = []
-        for one, other in itertools.combinations(range(len(pictures)), 2):
-            # G is over the channels, of which a head has fewer.
-            few, all_ = (
-                float((gram_matrix(x[one][name]) - gram_matrix(x[other][name])).norm()) * x[one][name].shape[1]
-                for x in (seen, whole)
-            )
-            shares.append((few / all_) ** 2)
-        assert np.mean(shares) > (0.79 if name in ("fire6", "fire8") else 0.9), name
-        assert max(shares) < 1.01, name
-
-
 def test_pocket_sees_patterns_of_single_pixels() -> None:
     network = load_loss_network("pocket")
     rows, columns = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")
@@ -358,19 +331,25 @@ def samples() -> list[Tensor]:
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="no trained SqueezeNet here")
-def test_pocket_finds_the_same_pictures_alike_as_squeezenet() -> None:
+def test_pocket_finds_the_same_pictures_alike_as_squeezenet_half_as_large_again() -> None:
+    """In every layer: the few numbers a cell that a head gives tell as much as SqueezeNet's many."""
     pictures = samples()
-    networks = load_loss_network("pocket"), load_loss_network("squeezenet", REAL, announce=lambda _: None)
-    layers = USUAL_LAYERS["squeezenet"].style[1:]  # all but conv1 are in both
-    grams = [[[gram_matrix(f) for f in network(p, layers).values()] for p in pictures] for network in networks]
     pairs = list(itertools.combinations(range(len(pictures)), 2))
-    ours, theirs = ([float(balanced_style_loss(g[i], g[j])) for i, j in pairs] for g in grams)
-    assert np.corrcoef(ours, theirs)[0, 1] > 0.9
+
+    def distances(name: str, layer: str) -> list[float]:
+        network = load_loss_network(name, REAL if name == "squeezenet" else None, announce=lambda _: None)
+        factor = 1.5 / network.magnification
+        grams = [gram_matrix(network(enlarged(picture, factor), [layer])[layer]) for picture in pictures]
+        return [float(balanced_style_loss([grams[i]], [grams[j]])) for i, j in pairs]
+
+    for theirs in USUAL_LAYERS["squeezenet"].style:
+        ours = "stage2" if theirs == "conv1" else theirs
+        assert np.corrcoef(distances("pocket", ours), distances("squeezenet", theirs))[0, 1] > 0.9, ours
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="no trained SqueezeNet here")
 def test_pocket_changes_a_picture_as_squeezenet_does() -> None:
-    """Its gradient is nearer to SqueezeNet's than that of SqueezeNet itself, which sees the picture a sixth smaller."""
+    """Its gradient is as near to SqueezeNet's, which sees the picture enlarged, as what that sees enlarged less."""
     networks = {
         "pocket": load_loss_network("pocket"),
         "squeezenet": load_loss_network("squeezenet", REAL, announce=lambda _: None),
@@ -390,4 +369,4 @@ def test_pocket_changes_a_picture_as_squeezenet_does() -> None:
         pairs = ((gradient(name, photo, scale), gradient("squeezenet", photo, 1.5)) for photo in photos)
         return float(np.mean([float(F.cosine_similarity(*pair, dim=0)) for pair in pairs]))
 
-    assert likeness("pocket", 1.5) > likeness("squeezenet", 1.25)  # 0.73 and 0.68
+    assert likeness("pocket", 1.0) > likeness("squeezenet", 1.25)  # 0.73 and 0.68

@@ -27,9 +27,15 @@ class LossNetwork(nn.Module):
     """
 
     def __init__(
-        self, layers: Mapping[str, nn.Module], normalization: str, heads: Mapping[str, nn.Module] | None = None
+        self,
+        layers: Mapping[str, nn.Module],
+        normalization: str,
+        heads: Mapping[str, nn.Module] | None = None,
+        magnification: float = 1.0,
     ) -> None:
         super().__init__()
+        self.magnification = magnification
+        """How many times as large as they are images look to it."""
         self.mean: Tensor
         self.deviation: Tensor
         self.layers = nn.ModuleDict(layers)
@@ -125,23 +131,25 @@ def _fires(inputs: int, last: int, pools: Mapping[int, nn.Module], border: Borde
 POCKET_STAGES = ((16,), (32, 64))
 """Channels of the convolutions of the first two stages."""
 POCKET_HEADS = {"stage2": 24, "fire2": 48, "fire3": 48, "fire4": 64, "fire6": 128, "fire8": 128}
-"""Of how many directions each layer that is compared by its Gram matrix is looked at."""
+"""In how many of the directions in which SqueezeNet's features vary most each of these layers is looked at."""
+POCKET_MAGNIFICATION = 1.5
 
 
 def pocket(normalization: str = "caffe-rounded") -> LossNetwork:
     """Impasto's own: four stages, all convolutions of stride 1, average pooling between them; random weights.
 
     stage1 at full and stage2 at half resolution are plain 3×3 convolutions, so that it is blind to no single pixel;
-    fire2 to fire4 at a quarter and fire5 to fire8 at an eighth imitate SqueezeNet's layers of these names, cell by
-    cell (`scripts/distill_pocket.py`). Beyond a border they see what lies at it: against zeros a sky along a painting's
-    top is an edge, and style that asks for it a band along the top of every result. Heads keep of a layer the
-    directions in which it varies most: less than half the work for Gram matrices, whose differences keep nine tenths
-    of their squares (at fire6 and fire8 eight tenths).
+    fire2 to fire4 work at a quarter and fire5 to fire8 at an eighth. stage2 imitates SqueezeNet's conv1 and the others
+    its layers of their names (`scripts/distill_pocket.py`), as SqueezeNet would see everything one and a half times as
+    large: as much of style, with less than half the work. Beyond a border they see what lies at it: against zeros a sky
+    along a painting's top is an edge, and style that asks for it a band along the top of every result. Where Gram
+    matrices are made, heads turn features into SqueezeNet's, in the directions in which those vary most: less than half
+    the work for Gram matrices, whose differences keep nine tenths of their squares (at fire6 and fire8 eight tenths).
     """
     layers: dict[str, nn.Module] = {}
     inputs = 3
     for number, stage in enumerate(POCKET_STAGES, start=1):
-        # Without padding here and with it below, the cells lie where SqueezeNet's do: at pixels 4·j + 1 and 8·k + 1.
+        # Without padding here and with it below, cells lie where SqueezeNet's do: at pixels 2·i + 1, 4·j + 1, 8·k + 1.
         parts: list[nn.Module] = [nn.AvgPool2d(3, 2)] if number > 1 else []
         for channels in stage:
             parts += [Conv(inputs, channels, 3, border="edge"), nn.ReLU(inplace=True)]
@@ -151,7 +159,7 @@ def pocket(normalization: str = "caffe-rounded") -> LossNetwork:
     layers |= _fires(inputs, 8, pools, border="edge")
     widths = {"stage2": inputs} | {f"fire{number}": 2 * expand for number, (_, expand) in enumerate(FIRES, start=2)}
     heads = {name: nn.Conv2d(widths[name], kept, 1) for name, kept in POCKET_HEADS.items()}
-    return LossNetwork(layers, normalization, heads)
+    return LossNetwork(layers, normalization, heads, POCKET_MAGNIFICATION)
 
 
 def build(name: str, normalization: str) -> LossNetwork:

@@ -21,7 +21,7 @@ from impasto.core.losses import enlarged, gram_matrix
 ENLARGEMENT = 1.5
 """The judge sees everything enlarged by this, which a network with a strided first layer sees more of."""
 TINY = 1e-12
-BYTES_PER_PIXEL = {"squeezenet": 2900, "pocket": 2400, "vgg16": 5600, "vgg19": 5600}
+BYTES_PER_PIXEL = {"squeezenet": 2900, "pocket": 1100, "vgg16": 5600, "vgg19": 5600}
 """Measured peak of an objective and its gradient per pixel of the image; a little less for large images."""
 BYTES_OF_OPTIMIZER = 600
 """What L-BFGS remembers of its last steps, per pixel."""
@@ -71,7 +71,7 @@ class Judge:
 
     def features(self, image: Tensor, names: tuple[str, ...]) -> list[Tensor]:
         """Features (1, C, h, w) of `image` (1, 3, H, W) in [0, 1], in the order of `names`."""
-        found = self.network(enlarged(image, self.enlargement), names)
+        found = self.network(enlarged(image, self.enlargement / self.network.magnification), names)
         return [found[name] for name in names]
 
     @torch.no_grad()
