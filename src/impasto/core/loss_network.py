@@ -62,7 +62,7 @@ class LossNetwork(nn.Module):
         Nothing behind the deepest layer named is computed.
         """
         self.require_layers(names)
-        x = (images * PIXEL_RANGE - self.mean) / self.deviation
+        x = (images - self.mean / PIXEL_RANGE) * (PIXEL_RANGE / self.deviation)
         wanted = set(names)
         found: dict[str, Tensor] = {}
         for name, layer in self.layers.items():
