@@ -144,7 +144,7 @@ def pocket(normalization: str = "caffe-rounded") -> LossNetwork:
     large: as much of style, with less than half the work. Beyond a border they see what lies at it: against zeros a sky
     along a painting's top is an edge, and style that asks for it a band along the top of every result. Where Gram
     matrices are made, heads turn features into SqueezeNet's, in the directions in which those vary most: less than half
-    the work for Gram matrices, whose differences keep nine tenths of their squares (at fire6 and fire8 eight tenths).
+    the work for Gram matrices.
     """
     layers: dict[str, nn.Module] = {}
     inputs = 3
