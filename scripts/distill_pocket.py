@@ -40,14 +40,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from impasto.config import LossConfig
-from impasto.core.loss_network import (
-    POCKET_HEADS,
-    POCKET_MAGNIFICATION,
-    Fire,
-    LossNetwork,
-    convolutions,
-    pocket,
-)
+from impasto.core.loss_network import POCKET_HEADS, POCKET_MAGNIFICATION, Fire, LossNetwork, convolutions, pocket
 from impasto.core.losses import PerceptualLoss, enlarged, gram_matrix
 from impasto.core.transformer import TransformerNet
 from impasto.files import assets, atomic, images, style_file
@@ -70,6 +63,8 @@ PAINTED_FROM = 0.33
 """Share of the time from which on the painters paint, where `pocket` begins at random."""
 PAINTED_EVERY = 2
 """One in so many steps has painted pictures, then."""
+FITTED = 512
+"""Pictures that the first heads are fitted on: of the deepest layers each has few cells."""
 RIDGE = 1e-5
 """Share of the mean square of features by which the first heads are kept small."""
 EMA = 0.998
@@ -279,7 +274,7 @@ def directions(teacher: LossNetwork, photos: list[Tensor], paintings: list[Tenso
     return result
 
 
-def fit_heads(network: LossNetwork, teacher: Teacher, pictures: list[Tensor], device: torch.device) -> None:
+def fit_heads(network: LossNetwork, teacher: Teacher, pictures: Iterator[Tensor], device: torch.device) -> None:
     """Gives `network` the heads that are best for it as it is, by least squares.
 
     Directions of other photos, or found on another device, differ from those that its heads were for.
@@ -436,7 +431,7 @@ def distill(
     network = network.to(device, memory_format=torch.channels_last)
     state_file = arguments.runs / "pocket.pt"
     if further and not state_file.exists():
-        fit_heads(network, teacher, list(batches(photos, paintings, seed=98)), device)
+        fit_heads(network, teacher, batches(photos, paintings, seed=97, count=FITTED), device)
     network.requires_grad_(True)
     optimizer = Soap(network.parameters(), lr=0.0, betas=(0.9, 0.999))
     average = [p.detach().clone() for p in network.parameters()]
@@ -514,9 +509,9 @@ def save(network: LossNetwork, average: list[Tensor]) -> None:
     atomic.write_bytes(TARGET, safetensors.torch.save(half, metadata))
 
 
-def batches(photos: list[Tensor], paintings: list[Tensor], seed: int) -> Iterator[Tensor]:
+def batches(photos: list[Tensor], paintings: list[Tensor], seed: int, count: int = HELD_OUT) -> Iterator[Tensor]:
     pictures = Pictures(photos, paintings, seed)
-    for _ in range(HELD_OUT // 4):
+    for _ in range(count // 4):
         yield pictures.batch(4).to(memory_format=torch.channels_last)
 
 
