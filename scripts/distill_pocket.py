@@ -197,6 +197,11 @@ def read(folder: Path, short_sides: tuple[int, ...]) -> list[Tensor]:
     return found
 
 
+def half_precision(device: torch.device) -> torch.autocast:
+    """bf16 where the device is fast with it; optimizers stay outside, whose decompositions need more."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=choose_precision("auto", device.type) == "bf16")
+
+
 class Painter:
     """A network that learns a painting by what `pocket` sees at present, then another, and so on.
 
@@ -232,8 +237,9 @@ class Painter:
         photos = photos.to(self.device, memory_format=torch.channels_last)
         scale = float(self.pictures.random.choice(SCALES))
         config = replace(self.loss_config, look_scale=(scale, scale))
-        painted = self.network(photos)
-        losses = PerceptualLoss(judge, [self.painting], config)(painted, photos)
+        with half_precision(self.device):
+            painted = self.network(photos)
+            losses = PerceptualLoss(judge, [self.painting], config)(painted, photos)
         weights = list(self.network.parameters())
         for weight, gradient in zip(weights, torch.autograd.grad(losses.total, weights), strict=True):
             weight.grad = gradient
@@ -446,7 +452,6 @@ def distill(
     loader = iter(DataLoader(stream, batch_size=None, num_workers=arguments.workers))
     pictures = Pictures(photos, paintings, step)
     painters = itertools.cycle([Painter(pictures, device) for _ in range(PAINTERS)])
-    precision = torch.autocast(device.type, torch.bfloat16, enabled=choose_precision("auto", device.type) == "bf16")
     last = reported = time.monotonic()
     while spent < 60 * arguments.minutes:
         done = spent / 60 / arguments.minutes
@@ -455,10 +460,9 @@ def distill(
         painted = (further or done >= PAINTED_FROM) and step % PAINTED_EVERY == 0
         batch = next(loader).to(device)
         if painted:
-            with precision:
-                batch = torch.cat([batch, next(painters)(network)])
+            batch = torch.cat([batch, next(painters)(network)])
         batch = enlarged(batch, SCALES[step // PAINTED_EVERY % len(SCALES)]).to(memory_format=torch.channels_last)
-        with precision:
+        with half_precision(device):
             seen = seen_by(network, teacher, batch)
             errors = [features + GRAM_WEIGHT * grams for features, grams in distances(seen).values()]
             if painted:
