@@ -5,13 +5,14 @@
 Plain and classic train the network of 1,679,235 parameters with a VGG-16 of random weights (the time does not
 depend on them), quick its turbo network with the loss network in the package, with each of the enlargements that it
 looks at, all on whole photos of the same size. A quick training begins with smaller pieces of them, though: "grows" is
-its pace over a whole training, a piece of a photo a step; on a GPU it takes as many photos as the others. They
-alternate in one process; medians and peak memory are printed.
+its pace over a whole training, a piece of a photo a step; on a GPU it takes as many photos as the others. Each has a
+process of its own, as whoever trains has; they take turns. Medians and peak memory are printed.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import itertools
 import os
@@ -38,6 +39,7 @@ from impasto.core.losses import Look, PerceptualLoss, look_scales
 from impasto.core.transformer import TransformerNet
 from impasto.evaluation.plain import plain_network
 from impasto.training import soap, trainer
+from impasto.training.allocator import kept_memory
 from impasto.training.fabric import choose_precision, lay_out, make_fabric
 from impasto.training.loss_weights import load_loss_network
 from impasto.training.ranks import Ranks
@@ -61,8 +63,9 @@ def plain_gram(features: Tensor) -> Tensor:
     return flat.bmm(flat.transpose(1, 2)) / (c * h * w)
 
 
-def plain_step(photos: Tensor) -> Steps:
+def plain_step(photos: Tensor, side: int | None = None) -> Steps:
     """Both passes through the full loss network with gradients on, everything float32."""
+    photos = photos[..., :side, :side]
     network, loss_net = (net.to(photos.device) for net in (plain_network(), loss_network.vgg("vgg16", "torchvision")))
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
     with torch.no_grad():
@@ -137,11 +140,52 @@ def own_peak(device: str) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def peak_memory(name: str, arguments: argparse.Namespace) -> float:
-    """Peak memory in MB of a process of its own that makes two steps."""
-    values = {"only": name, "size": arguments.size, "batch": arguments.batch, "device": arguments.device}
-    command = [sys.executable, __file__, *(text for key, value in values.items() for text in (f"--{key}", str(value)))]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
+def answer(arguments: argparse.Namespace) -> None:
+    """Makes steps whenever a line comes in; tells their seconds, their photos and this process's peak."""
+    torch.manual_seed(0)
+    photos = torch.rand(arguments.batch, 3, arguments.size, arguments.size).to(arguments.device)
+    with contextlib.nullcontext() if arguments.only == "plain" else kept_memory():
+        steps = STEPS[arguments.only](photos, arguments.side)
+        for _ in sys.stdin:
+            steps.run()  # as in the midst of a training: caches and memory are this process's again
+            started = time.perf_counter()
+            steps.run()
+            if photos.is_cuda:
+                torch.cuda.synchronize()
+            seconds = (time.perf_counter() - started) / steps.count
+            print(seconds, steps.batch, own_peak(arguments.device) / 1024, flush=True)
+
+
+class Timed:
+    """Steps in a process of their own, as those who train have one, and what they took."""
+
+    def __init__(self, name: str, arguments: argparse.Namespace, side: int | None = None) -> None:
+        values = {"only": name, "size": arguments.size, "batch": arguments.batch, "device": arguments.device}
+        values |= {"side": side} if side else {}
+        command = [
+            sys.executable,
+            __file__,
+            *(text for key, value in values.items() for text in (f"--{key}", str(value))),
+        ]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.seconds: list[float] = []
+        self.batch = 0
+        self.peak = 0.0
+
+    def run(self) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        print(file=self.process.stdin, flush=True)
+        seconds, batch, self.peak = (float(text) for text in self.process.stdout.readline().split())
+        self.seconds.append(seconds)
+        self.batch = int(batch)
+
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+    def pace(self) -> float:
+        """Photos a second."""
+        return self.batch / self.median()
 
 
 def main() -> None:
@@ -151,40 +195,31 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--only", choices=STEPS, help=argparse.SUPPRESS)
+    parser.add_argument("--side", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    torch.manual_seed(0)
-    photos = torch.rand(arguments.batch, 3, arguments.size, arguments.size).to(arguments.device)
     if arguments.only:
-        steps = STEPS[arguments.only](photos)
-        steps.run(), steps.run()
-        print(own_peak(arguments.device) / 1024)
+        answer(arguments)
         return
-    all_steps = {name: make(photos) for name, make in STEPS.items()}
-    stages = growing(arguments.size)
-    all_steps |= {f"quick, {side}": recipe_step("quick", photos, side) for side, _ in stages}
-    seconds: dict[str, list[float]] = {name: [] for name in all_steps}
-    for repeat in range(arguments.repeats + 1):
-        for name, steps in all_steps.items():
-            started = time.perf_counter()
+    timed = {name: Timed(name, arguments) for name in STEPS}
+    stages = [(share, Timed("quick", arguments, side)) for side, share in growing(arguments.size)]
+    everything = [*timed.values(), *(steps for _, steps in stages)]
+    for _ in range(arguments.repeats):
+        for steps in everything:
             steps.run()
-            if photos.is_cuda:
-                torch.cuda.synchronize()
-            if repeat:  # the first is warm-up
-                seconds[name].append((time.perf_counter() - started) / steps.count)
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
-    pace = {name: steps.batch / medians[name] for name, steps in all_steps.items()}
-    memory = {name: peak_memory(name, arguments) for name in STEPS}
-    where = torch.cuda.get_device_name() if photos.is_cuda else f"{torch.get_num_threads()} threads"
+    where = torch.cuda.get_device_name() if arguments.device == "cuda" else f"{torch.get_num_threads()} threads"
     print(f"one step, {arguments.size}×{arguments.size}, {where}")
     print(f"{'':10}{'batch':>6}{'median s':>10}{'photos/s':>10}{'peak MB':>10}")
-    for name in STEPS:
-        print(f"{name:10}{all_steps[name].batch:6}{medians[name]:10.2f}{pace[name]:10.2f}{memory[name]:10.0f}")
-    grows = sum(share * pace[f"quick, {side}"] for side, share in stages)
-    print(f"{'grows':10}{all_steps['quick'].batch:6}{'':10}{grows:10.2f}")
+    for name, steps in timed.items():
+        print(f"{name:10}{steps.batch:6}{steps.median():10.2f}{steps.pace():10.2f}{steps.peak:10.0f}")
+    grows = sum(share * steps.pace() for share, steps in stages)
+    print(f"{'grows':10}{timed['quick'].batch:6}{'':10}{grows:10.2f}")
+    plain = timed["plain"]
     for name in list(STEPS)[1:]:
-        space = memory[name] / memory["plain"]
-        print(f"{name} trains {pace[name] / pace['plain']:.2f} times the photos of plain at {space:.2f} of the memory")
-    print(f"over a whole training quick sees pieces of {grows / pace['plain']:.2f} times the photos of plain")
+        ratio, space = timed[name].pace() / plain.pace(), timed[name].peak / plain.peak
+        print(f"{name} trains {ratio:.2f} times the photos of plain at {space:.2f} of the memory")
+    print(f"over a whole training quick sees pieces of {grows / plain.pace():.2f} times the photos of plain")
+    for steps in everything:
+        steps.process.communicate()
 
 
 if __name__ == "__main__":

@@ -531,6 +531,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs/pocket"))
     arguments = parser.parse_args()
     device = torch.device(arguments.device)
+    torch.backends.cudnn.allow_tf32 = False  # pull's small differences of large numbers would be noise
     photos = read(arguments.photos, (320,))
     paintings = [picture for folder in (arguments.paintings, OWN_PAINTINGS) for picture in read(folder, (256, 512))]
     squeezenet = load_loss_network("squeezenet", arguments.teacher, "caffe-rounded")

@@ -48,9 +48,7 @@ class _Gram(torch.autograd.Function):
     def forward(ctx: Any, features: Tensor) -> Tensor:
         ctx.save_for_backward(features)
         with torch.autocast(features.device.type, enabled=False):
-            flat = _pixels_by_channels(features)
-            gram: Tensor = _wide(flat.mT @ flat) / features[0].numel()  # (B, C, C)
-            return gram
+            return _wide(_products(features)) / features[0].numel()  # (B, C, C)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
@@ -62,6 +60,16 @@ class _Gram(torch.autograd.Function):
                 return (both @ flat.mT).view_as(features)
             channels_last = (flat @ both).view(-1, *features.shape[2:], features.shape[1])  # (B, H, W, C)
             return channels_last.permute(0, 3, 1, 2)
+
+
+def _products(features: Tensor) -> Tensor:
+    """F·Fᵀ (B, C, C) of each image; where the channels are last, as the gradient of the weights of a 1×1 convolution,
+    which needs no copy of the features the other way round."""
+    if features.is_contiguous() or features.device.type != "cpu":
+        flat = _pixels_by_channels(features)
+        return flat.mT @ flat
+    sides = 2 * features.shape[1:2] + (1, 1)
+    return torch.stack([nn.grad.conv2d_weight(image, sides, image).flatten(1) for image in features.split(1)])
 
 
 def _pixels_by_channels(features: Tensor) -> Tensor:
@@ -109,7 +117,10 @@ def liveliness(images: Tensor) -> Tensor:
     corner = images[..., :-1, :-1]
     rows, columns = images[..., 1:, :-1] - corner, images[..., :-1, 1:] - corner
     local = (rows.square() + columns.square()).mean(dim=1, keepdim=True)
-    return F.avg_pool2d(local, [min(WINDOW, side) for side in local.shape[2:]], WINDOW_STEP)
+    if min(local.shape[2:]) < WINDOW:
+        return F.avg_pool2d(local, [min(WINDOW, side) for side in local.shape[2:]], WINDOW_STEP)
+    # The mean of the means of its parts, in a third of the time.
+    return F.avg_pool2d(F.avg_pool2d(local, WINDOW_STEP), WINDOW // WINDOW_STEP, 1)
 
 
 def calm_loss(stylized: Tensor, photo: Tensor, limit: Tensor, scale: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ from impasto.files.stop_request import StopRequest
 from impasto.files.style_file import IDENTITY, Style
 from impasto.files.weights import locate
 from impasto.training import trainer
+from impasto.training.allocator import kept_memory
 from impasto.training.fabric import choose_precision, lay_out
 from impasto.training.figure import ProgressFigure
 from impasto.training.loss_weights import load_loss_network
@@ -147,7 +148,7 @@ class Run:
             ImpastoError: the losses stopped being finite, the photos, the disk or the memory failed, or another
                 training is running in the folder.
         """
-        with folder.alone(), StopRequest() as stop:
+        with folder.alone(), StopRequest() as stop, kept_memory():
             same_photos = folder.load_checkpoint(self.state, self.photos, self.announce)
             if self.state.iteration:
                 self.announce(f"going on from iteration {self.state.iteration}")
@@ -190,7 +191,7 @@ class Run:
 
     def accompany(self) -> bool:
         """Trains along with the leader, whose state comes first; whether to the end."""
-        with StopRequest() as stop:
+        with StopRequest() as stop, kept_memory():
             self.state.load_state_dict(self.ranks.send(None))
             for _ in trainer.train(self.ranks, self.state, self.loss, self.photos, self.config, lambda: stop.requested):
                 pass

@@ -190,7 +190,7 @@ def train_step(
     optimizer.zero_grad(set_to_none=True)
     ranks.fabric.backward(losses.total)
     limit = state.config.clip_gradients or math.inf
-    norm = nn.utils.clip_grad_norm_(network.parameters(), limit) if limit < math.inf else gradient_norm(network)
+    norm = nn.utils.clip_grad_norm_(state.weights, limit) if limit < math.inf else gradient_norm(state.weights)
     if not bool(torch.isfinite(norm)):
         raise NotFiniteError(f"the gradient became {float(norm)} at iteration {state.iteration + 1}")
     optimizer.step()
@@ -230,8 +230,8 @@ def temporal_loss(
     return torch.sum(difference * seen) / (seen.sum() * batch * channels).clamp_min(1)
 
 
-def gradient_norm(network: nn.Module) -> Tensor:
-    return nn.utils.get_total_norm([p.grad for p in network.parameters() if p.grad is not None])
+def gradient_norm(weights: list[nn.Parameter]) -> Tensor:
+    return nn.utils.get_total_norm([weight.grad for weight in weights if weight.grad is not None])
 
 
 def share_done(state: TrainState, photos: Photos, config: TrainConfig) -> float:

@@ -1,0 +1,38 @@
+"""The C library's allocator, which by default hands large blocks back to the system only to ask for them again.
+
+Every step of a training needs the same blocks, and the system clears them page by page when they are first touched:
+with VGG-16 that is a sixth of a step's time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# <malloc.h> of glibc
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4
+KEEPING = {M_MMAP_MAX: 0, M_TRIM_THRESHOLD: -1}
+USUAL = {M_MMAP_MAX: 65536, M_TRIM_THRESHOLD: 64 * 2**20, M_MMAP_THRESHOLD: 32 * 2**20}
+"""What glibc has, or comes to by itself where large blocks are in use, until it is told anything."""
+
+
+@contextmanager
+def kept_memory() -> Iterator[None]:
+    """Keeps what is freed for the next to ask for it, and gives it back at the end; on Linux with glibc only."""
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if library is None or not hasattr(library, "mallopt"):
+        yield
+        return
+    _tell(library, KEEPING)
+    try:
+        yield
+    finally:
+        _tell(library, USUAL)
+        library.malloc_trim(0)
+
+
+def _tell(library: ctypes.CDLL, values: dict[int, int]) -> None:
+    for parameter, value in values.items():
+        library.mallopt(parameter, value)
