@@ -35,6 +35,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "SqueezeNet in the same time": {"weights": True, **SQUEEZENET},
     "photos instead of drawn images": {"photos": True},
     "Adam": {"optimizer": "adam", "learning_rate": 3e-3},
+    "one photo a step": {"batch_size": 1},
     "two photos a step": {"batch_size": 2},
     "not balanced": {"balanced": False, "content_weight": 1.0, "style_weight": 4.0},
     "no calm": {"calm_weight": 0.0},

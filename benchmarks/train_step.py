@@ -5,8 +5,8 @@
 Plain and classic train the network of 1,679,235 parameters with a VGG-16 of random weights (the time does not
 depend on them), quick its turbo network with the loss network in the package, with each of the enlargements that it
 looks at, all on whole photos of the same size. A quick training begins with smaller pieces of them, though: "grows" is
-its pace over a whole training, a piece of a photo a step; on a GPU it takes as many photos as the others. Each has a
-process of its own, as whoever trains has; they take turns. Medians and peak memory are printed.
+its pace over a whole training. It takes as many photos a step as on this machine it would, but on a GPU as many as the
+others. Each has a process of its own, as whoever trains has; they take turns. Medians and peak memory are printed.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from impasto.core.transformer import TransformerNet
 from impasto.evaluation.plain import plain_network
 from impasto.training import soap, trainer
 from impasto.training.allocator import kept_memory
-from impasto.training.fabric import choose_precision, lay_out, make_fabric
+from impasto.training.fabric import choose_precision, lay_out, make_fabric, quick_batch
 from impasto.training.loss_weights import load_loss_network
 from impasto.training.ranks import Ranks
 from impasto.training.state import TrainState
@@ -91,12 +91,14 @@ def plain_step(photos: Tensor, side: int | None = None) -> Steps:
 def recipe_step(recipe: str, photos: Tensor, side: int | None = None) -> Steps:
     """Steps on `photos` (B, 3, S, S), or on pieces of them that are `side` pixels wide."""
     config = make_config({**RECIPES[recipe], "image_size": photos.shape[-1], "start_size": 0})
+    device: Device = "cuda" if photos.is_cuda else "cpu"
     if photos.is_cuda:
         config = replace(config, batch_size=len(photos))
+    elif recipe == "quick":
+        config = replace(config, batch_size=quick_batch("auto", device))
     photos = photos[: config.batch_size, :, :side, :side]
     own = config.loss.loss_network == "pocket"
     judge = load_loss_network("pocket") if own else loss_network.vgg(config.loss.loss_network)
-    device: Device = "cuda" if photos.is_cuda else "cpu"
     ranks = Ranks(make_fabric(device, choose_precision("auto", device)))
     network = lay_out(TransformerNet(config.network), ranks.fabric)
     loss = lay_out(PerceptualLoss(judge.to(device), [photos[:1]], config.loss), ranks.fabric)

@@ -95,7 +95,7 @@ def test_the_usual_layers_and_weights_follow_the_loss_network() -> None:
 
 def test_balanced_changes_the_default_weights_alone() -> None:
     balanced = LossConfig(balanced=True)
-    assert (balanced.content_weight, balanced.style_weight) == (1, 20)
+    assert (balanced.content_weight, balanced.style_weight) == (1, 25)
     assert LossConfig(balanced=True, style_weight=7.0).style_weight == 7
     assert LossConfig(balanced=True, style_weight=7.0).content_weight == 1
     assert LossConfig(style_weight=0.0).style_weight == 0

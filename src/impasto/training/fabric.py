@@ -30,6 +30,12 @@ def choose_precision(precision: Precision, device: Device) -> Precision:
     return "float32"
 
 
+def quick_batch(precision: Precision, device: Device) -> int:
+    """Photos of a step of the recipe `quick` on this machine."""
+    # In bf16 two pieces of 160×160 take a sixth longer than one, in float32 two thirds.
+    return 2 if choose_precision(precision, device) == "bf16" else 1
+
+
 def lay_out(module: ModuleT, fabric: Fabric) -> ModuleT:
     """`module` on the fabric's device, in the memory layout that its convolutions are fastest in."""
     # A step of oneDNN is 1.1 to 2 times faster so, most in bf16. On an H100 instance norm, photo by photo, ate it up.

@@ -111,6 +111,8 @@ def train(
     at_least = 2 * math.ceil(config.painting_size / (1 - 2 * config.style_margin))
     style_image = images.read_small(source, at_least=at_least)
     require_training_packages()
+    from impasto.core.device import choose_device
+    from impasto.training.fabric import quick_batch
     from impasto.training.pixels import square, without_margin
     from impasto.training.previews import require_few
     from impasto.training.ranks import joined
@@ -118,6 +120,8 @@ def train(
     from impasto.training.together import Setup, assembled
     from impasto.training.tracking import check_trackers
 
+    if recipe == "quick" and "batch_size" not in options:
+        config = replace(config, batch_size=quick_batch(config.precision, choose_device(config.device)))
     check_trackers(track)
     previews = [Path(photo).absolute() for photo in several(preview)]
     require_few(previews)
