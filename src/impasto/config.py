@@ -45,7 +45,7 @@ USUAL_LAYERS: dict[str, LossLayers] = {
 }
 
 # In the balanced form both losses are relative numbers near 1, whatever the network.
-BALANCED_WEIGHTS = 1.0, 25.0
+BALANCED_WEIGHTS = (1.0, 25.0)
 
 
 USUAL_STRENGTH = 5.0

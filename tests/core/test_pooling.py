@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from impasto.core.norm import is_channels_last
 from impasto.core.pooling import AveragePool
-from impasto.core.transformer import is_channels_last
 
 
 @settings(max_examples=60)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.grad import conv2d_weight
 
 from impasto.config import LossConfig
 from impasto.core.loss_network import LossNetwork
@@ -63,13 +64,18 @@ class _Gram(torch.autograd.Function):
 
 
 def _products(features: Tensor) -> Tensor:
-    """F·Fᵀ (B, C, C) of each image; where the channels are last, as the gradient of the weights of a 1×1 convolution,
-    which needs no copy of the features the other way round."""
+    """F·Fᵀ (B, C, C) of each image.
+
+    It is the gradient of the weights of a 1×1 convolution: where channels are last, oneDNN makes it without copying
+    the features in another order.
+    """
     if features.is_contiguous() or features.device.type != "cpu":
         flat = _pixels_by_channels(features)
         return flat.mT @ flat
     sides = 2 * features.shape[1:2] + (1, 1)
-    return torch.stack([nn.grad.conv2d_weight(image, sides, image).flatten(1) for image in features.split(1)])
+    images = features.chunk(len(features))
+    products = [conv2d_weight(image, sides, image) for image in images]  # type: ignore[no-untyped-call]
+    return torch.stack(products).flatten(2)
 
 
 def _pixels_by_channels(features: Tensor) -> Tensor:

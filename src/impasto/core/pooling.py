@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from impasto.core.transformer import is_channels_last
+from impasto.core.norm import is_channels_last
 
 SIDE, STRIDE = 3, 2
 
@@ -45,6 +45,7 @@ class _Means(torch.autograd.Function):
         wide = _shared(gradient.to(torch.float32, copy=True), ctx)
         with torch.autocast(gradient.device.type, enabled=False):
             spread = F.conv_transpose2d(wide, _ninths(wide), None, STRIDE, groups=wide.shape[1])
+        # The last row and column of an even side lie in no square where there is no padding.
         beyond = (whole + ctx.padding - side for whole, side in zip(ctx.sides, spread.shape[2:], strict=True))
         bottom, right = (max(0, cells) for cells in beyond)
         if bottom or right:

@@ -20,19 +20,20 @@ USUAL = {M_MMAP_MAX: 65536, M_TRIM_THRESHOLD: 64 * 2**20, M_MMAP_THRESHOLD: 32 *
 
 @contextmanager
 def kept_memory() -> Iterator[None]:
-    """Keeps what is freed for the next to ask for it, and gives it back at the end; on Linux with glibc only."""
-    library = ctypes.CDLL(None) if sys.platform == "linux" else None
-    if library is None or not hasattr(library, "mallopt"):
-        yield
-        return
-    _tell(library, KEEPING)
+    """Within, what is freed stays with the process; at the end the system gets it back. Only Linux with glibc can."""
+    keep_memory(True)
     try:
         yield
     finally:
-        _tell(library, USUAL)
-        library.malloc_trim(0)
+        keep_memory(False)
 
 
-def _tell(library: ctypes.CDLL, values: dict[int, int]) -> None:
-    for parameter, value in values.items():
+def keep_memory(keep: bool) -> None:
+    """Whether what is freed stays with this process from now on, and with those that it forks."""
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if library is None or not hasattr(library, "mallopt"):
+        return
+    for parameter, value in (KEEPING if keep else USUAL).items():
         library.mallopt(parameter, value)
+    if not keep:
+        library.malloc_trim(0)

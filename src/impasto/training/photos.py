@@ -23,6 +23,7 @@ from impasto.config import TrainConfig
 from impasto.errors import ImpastoError
 from impasto.files import images
 from impasto.files.collection import Collection, open_collection
+from impasto.training.allocator import keep_memory
 from impasto.training.pixels import square, to_tensor
 from impasto.training.synthetic import BLOCK, SyntheticPhotos
 
@@ -278,6 +279,7 @@ def choose_workers(workers: int) -> int:
 def _start_worker(_: int) -> None:
     # Ctrl-C reaches every process of the terminal; the main one decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_memory(False)  # photos of any size come through here
 
 
 def _random(seed: int, purpose: int) -> np.random.Generator:
