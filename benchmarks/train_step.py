@@ -1,12 +1,13 @@
 """Times one training step of each recipe against the plain eager float32 step of pytorch/examples.
 
-    python benchmarks/train_step.py [--repeats 5] [--size 256] [--batch 4] [--device cuda]
+    python benchmarks/train_step.py [--repeats 3] [--size 256] [--batch 4] [--device cuda]
 
 Plain and classic train the network of 1,679,235 parameters with a VGG-16 of random weights (the time does not
 depend on them), quick its turbo network with the loss network in the package, with each of the enlargements that it
 looks at, all on whole photos of the same size. A quick training begins with smaller pieces of them, though: "grows" is
 its pace over a whole training. It takes as many photos a step as on this machine it would, but on a GPU as many as the
-others. Each has a process of its own, as whoever trains has; they take turns. Medians and peak memory are printed.
+others. They take turns, each time in a new process, as whoever trains has one (what others hold of the memory slows
+down plain, which asks for its own anew at every step). Medians and peak memory are printed.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ from impasto.training.loss_weights import load_loss_network
 from impasto.training.ranks import Ranks
 from impasto.training.state import TrainState
 
+IN_A_ROW = 3
+"""Steps, or rounds through the looks, that a process makes after its first."""
 STYLE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 
 
@@ -143,19 +146,19 @@ def own_peak(device: str) -> int:
 
 
 def answer(arguments: argparse.Namespace) -> None:
-    """Makes steps whenever a line comes in; tells their seconds, their photos and this process's peak."""
+    """Makes steps and prints their photos, this process's peak memory in MB, and the seconds of each."""
     torch.manual_seed(0)
     photos = torch.rand(arguments.batch, 3, arguments.size, arguments.size).to(arguments.device)
+    seconds = []
     with contextlib.nullcontext() if arguments.only == "plain" else kept_memory():
         steps = STEPS[arguments.only](photos, arguments.side)
-        for _ in sys.stdin:
-            steps.run()  # as in the midst of a training: caches and memory are this process's again
+        for _ in range(1 + IN_A_ROW):
             started = time.perf_counter()
             steps.run()
             if photos.is_cuda:
                 torch.cuda.synchronize()
-            seconds = (time.perf_counter() - started) / steps.count
-            print(seconds, steps.batch, own_peak(arguments.device) / 1024, flush=True)
+            seconds.append((time.perf_counter() - started) / steps.count)
+    print(steps.batch, own_peak(arguments.device) / 1024, *seconds[1:])  # the first is warm-up
 
 
 class Timed:
@@ -164,23 +167,17 @@ class Timed:
     def __init__(self, name: str, arguments: argparse.Namespace, side: int | None = None) -> None:
         values = {"only": name, "size": arguments.size, "batch": arguments.batch, "device": arguments.device}
         values |= {"side": side} if side else {}
-        command = [
-            sys.executable,
-            __file__,
-            *(text for key, value in values.items() for text in (f"--{key}", str(value))),
-        ]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        given = (text for key, value in values.items() for text in (f"--{key}", str(value)))
+        self.command = [sys.executable, __file__, *given]
         self.seconds: list[float] = []
         self.batch = 0
         self.peak = 0.0
 
     def run(self) -> None:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        print(file=self.process.stdin, flush=True)
-        seconds, batch, self.peak = (float(text) for text in self.process.stdout.readline().split())
-        self.seconds.append(seconds)
+        told = subprocess.run(self.command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1]
+        batch, self.peak, *seconds = (float(text) for text in told.split())
         self.batch = int(batch)
+        self.seconds += seconds
 
     def median(self) -> float:
         return statistics.median(self.seconds)
@@ -192,7 +189,7 @@ class Timed:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
@@ -220,8 +217,6 @@ def main() -> None:
         ratio, space = timed[name].pace() / plain.pace(), timed[name].peak / plain.peak
         print(f"{name} trains {ratio:.2f} times the photos of plain at {space:.2f} of the memory")
     print(f"over a whole training quick sees pieces of {grows / plain.pace():.2f} times the photos of plain")
-    for steps in everything:
-        steps.process.communicate()
 
 
 if __name__ == "__main__":

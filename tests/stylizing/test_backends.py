@@ -161,6 +161,45 @@ def test_bfloat16_may_be_off_by_35_decibels_in_the_mean(style: Style) -> None:
                 check(backend, off, "bf16")
 
 
+class Coarse:
+    """A backend whose answer is so many decibels from the style file's."""
+
+    name = "coarse"
+    precision = "bf16"
+
+    def __init__(self, style: Style, psnr: float) -> None:
+        self.answer = style.probe_stylized + np.float32(10 ** (-psnr / 20))
+
+    def __call__(self, photos: NDArray[np.float32], mix: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self.answer
+
+    def working_memory(self, height: int, width: int) -> int:
+        return 0
+
+
+def test_a_style_too_delicate_for_bfloat16_is_painted_in_float32_without_a_word(
+    style: Style, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ways = [Choice("openvino", precision, "cpu", "") for precision in ("bf16", "float32")]
+    monkeypatch.setattr(backends, "choices", lambda *_: ways)
+    usual = backends.BUILDERS["openvino"]
+    psnr = 30.0
+    monkeypatch.setitem(
+        backends.BUILDERS,
+        "openvino",
+        lambda style, choice: Coarse(style, psnr) if choice.precision == "bf16" else usual(style, choice),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert make_backend(style, "cpu").precision == "float32"
+    ways.pop()
+    with pytest.raises(ImpastoError, match=r"coarse backend is off by 8\.1 of 255 .*--precision float32"):
+        make_backend(style, "cpu", "openvino", "bf16")
+    psnr = 15.0
+    with pytest.raises(ImpastoError, match="computes wrongly"):
+        make_backend(style, "cpu", "openvino", "bf16")
+
+
 def test_an_answer_of_another_size_is_refused(style: Style) -> None:
     with pytest.raises(ImpastoError, match="another size"):
         make_backend(replace(style, probe_stylized=style.probe_stylized.transpose(0, 1, 3, 2)), "cpu")

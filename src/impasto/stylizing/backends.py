@@ -24,6 +24,8 @@ PROBE_TOLERANCE = 1.0 / 255
 """Largest difference to the style file's own answer that a float32 backend may show, of the pixel range [0, 1]."""
 BF16_PSNR = 35.0
 """Decibels that the answer in bfloat16, which rounds all along the way, must have to it."""
+ROUNDED_PSNR = 20.0
+"""Down to which rounding alone, which some styles enlarge, explains it."""
 
 ACCELERATOR_BATCH = 8
 """Photos of one size that an accelerator is given together, where several are at hand."""
@@ -72,7 +74,8 @@ def make_backend(
 ) -> Backend:
     """The backend for `style` on this machine, checked against the style file's probe.
 
-    One whose answer is off is dropped, with a :class:`BackendWarning`, for the next in line.
+    One whose answer is off is dropped for the next in line, with a :class:`BackendWarning` unless bfloat16 is merely
+    too coarse for this style.
 
     Raises:
         ImpastoError: the weights do not fit the network, all backends compute something else than the file says,
@@ -84,12 +87,16 @@ def make_backend(
     if not usable:
         raise ImpastoError(f"no backend can run here: {'; '.join(f'{one.title}: {one.why}' for one in wanted)}")
     off: list[str] = []
+    too_coarse: list[str] = []
     for choice in usable:
         try:
             made = build(style, choice)
             check(made, style, choice.precision)
         except ProbeError:
             raise
+        except RoundedError as error:
+            too_coarse.append(str(error))
+            continue
         except OffError as error:
             off.append(f"{error}; the file's weights were changed, or this machine computes wrongly")
             continue
@@ -101,7 +108,7 @@ def make_backend(
                 f"{passed_over.partition(';')[0]}; taking {choice.title} instead", BackendWarning, stacklevel=2
             )
         return made if choice.device == "cpu" else _batching(made)
-    raise ImpastoError(off[0])
+    raise ImpastoError([*off, *too_coarse][0])
 
 
 def _first_line(error: BaseException) -> str:
@@ -237,6 +244,10 @@ class OffError(ImpastoError):
     """A backend gives another answer than the style file."""
 
 
+class RoundedError(OffError):
+    """bfloat16 is too coarse for this style."""
+
+
 class ProbeError(ImpastoError):
     """The style file's own answer makes no sense."""
 
@@ -255,6 +266,11 @@ def check(backend: Backend, style: Style, precision: Precision = "float32") -> f
     difference = np.abs(answer - style.probe_stylized).astype(np.float64)
     worst, mean_square = float(difference.max()), float((difference**2).mean())
     psnr = float("inf") if mean_square == 0 else -10 * float(np.log10(mean_square))
+    if precision == "bf16" and ROUNDED_PSNR <= psnr < BF16_PSNR:
+        raise RoundedError(
+            f"in bfloat16 the {backend.name} backend is off by {255 * worst:.1f} of 255 from the answer in the style "
+            "file: this style is too delicate for it; take --precision float32"
+        )
     if not (psnr >= BF16_PSNR if precision == "bf16" else worst <= PROBE_TOLERANCE):
         raise OffError(
             f"the {backend.name} backend is off by {255 * worst:.1f} of 255 from the answer in the style file"
