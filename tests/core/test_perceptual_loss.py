@@ -91,7 +91,7 @@ def test_the_balanced_total_equals_numpy(vgg16: LossNetwork, pictures: dict[str,
     assert float(losses.content) == pytest.approx(content, rel=1e-4)
     assert float(losses.style) == pytest.approx(style, rel=1e-4)
     assert float(losses.tv) == pytest.approx(tv, rel=1e-5)
-    assert float(losses.total) == pytest.approx(content + 20 * style + 2 * tv, rel=1e-4)
+    assert float(losses.total) == pytest.approx(content + 25 * style + 2 * tv, rel=1e-4)
 
 
 # --- Calm where the photo is flat ---
