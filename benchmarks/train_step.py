@@ -5,9 +5,10 @@
 Plain and classic train the network of 1,679,235 parameters with a VGG-16 of random weights (the time does not
 depend on them), quick its turbo network with the loss network in the package, with each of the enlargements that it
 looks at, all on whole photos of the same size. A quick training begins with smaller pieces of them, though: "grows" is
-its pace over a whole training. It takes as many photos a step as on this machine it would, but on a GPU as many as the
-others. They take turns, each time in a new process, as whoever trains has one (what others hold of the memory slows
-down plain, which asks for its own anew at every step). Medians and peak memory are printed.
+its pace over a whole training. Quick takes as many photos a step as on this machine a training would, but on a GPU as
+many as the others. Our recipes keep freed memory, as in a training; plain does not. They take turns, each time in a
+new process, as whoever trains has one (what others hold of the memory slows down plain, which asks for its own anew at
+every step). Medians and peak memory are printed.
 """
 
 from __future__ import annotations

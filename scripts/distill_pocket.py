@@ -74,7 +74,7 @@ GRAM_WEIGHT = 3.0
 GRAM_CHANGE_WEIGHT = 0.5
 PULL_WEIGHT = 2.0
 STYLE_WEIGHT = 20.0
-"""Of the loss that pulls."""
+"""Of the loss that pulls; a training's was the same when the file in the package was made."""
 PULL_SQUARE = 4
 """Only what squares of so many pixels along a side have in common counts: the rest is SqueezeNet's strides."""
 PULL_STEP = 0.01

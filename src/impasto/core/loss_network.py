@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from impasto.core.pooling import AveragePool
 from impasto.core.transformer import Border, Conv
 
 PIXEL_RANGE = 255.0
@@ -151,12 +150,12 @@ def pocket(normalization: str = "caffe-rounded") -> LossNetwork:
     inputs = 3
     for number, stage in enumerate(POCKET_STAGES, start=1):
         # Without padding here and with it below, cells lie where SqueezeNet's do: at pixels 2·i + 1, 4·j + 1, 8·k + 1.
-        parts: list[nn.Module] = [AveragePool()] if number > 1 else []
+        parts: list[nn.Module] = [nn.AvgPool2d(3, 2)] if number > 1 else []
         for channels in stage:
             parts += [Conv(inputs, channels, 3, border="edge"), nn.ReLU(inplace=True)]
             inputs = channels
         layers[f"stage{number}"] = nn.Sequential(*parts)
-    pools = {number: AveragePool(padding=True) for number in (2, 5)}
+    pools = {number: nn.AvgPool2d(3, 2, padding=1, count_include_pad=False) for number in (2, 5)}
     layers |= _fires(inputs, 8, pools, border="edge")
     widths = {"stage2": inputs} | {f"fire{number}": 2 * expand for number, (_, expand) in enumerate(FIRES, start=2)}
     heads = {name: nn.Conv2d(widths[name], kept, 1) for name, kept in POCKET_HEADS.items()}

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.grad import conv2d_weight
 
 from impasto.config import LossConfig
 from impasto.core.loss_network import LossNetwork
@@ -49,7 +48,9 @@ class _Gram(torch.autograd.Function):
     def forward(ctx: Any, features: Tensor) -> Tensor:
         ctx.save_for_backward(features)
         with torch.autocast(features.device.type, enabled=False):
-            return _wide(_products(features)) / features[0].numel()  # (B, C, C)
+            flat = _pixels_by_channels(features)
+            gram: Tensor = _wide(flat.mT @ flat) / features[0].numel()  # (B, C, C)
+            return gram
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
@@ -61,21 +62,6 @@ class _Gram(torch.autograd.Function):
                 return (both @ flat.mT).view_as(features)
             channels_last = (flat @ both).view(-1, *features.shape[2:], features.shape[1])  # (B, H, W, C)
             return channels_last.permute(0, 3, 1, 2)
-
-
-def _products(features: Tensor) -> Tensor:
-    """F·Fᵀ (B, C, C) of each image.
-
-    It is the gradient of the weights of a 1×1 convolution: where channels are last, oneDNN makes it without copying
-    the features in another order.
-    """
-    if features.is_contiguous() or features.device.type != "cpu":
-        flat = _pixels_by_channels(features)
-        return flat.mT @ flat
-    sides = 2 * features.shape[1:2] + (1, 1)
-    images = features.chunk(len(features))
-    products = [conv2d_weight(image, sides, image) for image in images]  # type: ignore[no-untyped-call]
-    return torch.stack(products).flatten(2)
 
 
 def _pixels_by_channels(features: Tensor) -> Tensor:
@@ -125,7 +111,7 @@ def liveliness(images: Tensor) -> Tensor:
     local = (rows.square() + columns.square()).mean(dim=1, keepdim=True)
     if min(local.shape[2:]) < WINDOW:
         return F.avg_pool2d(local, [min(WINDOW, side) for side in local.shape[2:]], WINDOW_STEP)
-    # The mean of the means of its parts, in a third of the time.
+    # The mean of the means of its parts, in half the time or less.
     return F.avg_pool2d(F.avg_pool2d(local, WINDOW_STEP), WINDOW // WINDOW_STEP, 1)
 
 
