@@ -47,7 +47,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "from nothing, classic network, half width": {"body": "classic", "width": 16, **FROM_NOTHING},
     "from nothing, turbo on a grid of 8": {"downsampling": 8, "width": 64, "blocks": 3, **FROM_NOTHING},
 }
-"""What differs from `quick`; `photos` and `weights` say what is needed beside options."""
+"""What differs from `quick`, which takes one photo a step or two, by the machine.
+
+`photos` and `weights` say what is needed beside options.
+"""
 
 
 def train(name: str, arguments: argparse.Namespace, photos: list[Path]) -> Path:

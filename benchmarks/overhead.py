@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,8 @@ import torch
 from impasto.config import RECIPES, make_config
 from impasto.files import assets, images
 from impasto.training import trainer
-from impasto.training.fabric import make_fabric
+from impasto.training.allocator import kept_memory
+from impasto.training.fabric import make_fabric, quick_batch
 from impasto.training.pixels import square
 from impasto.training.ranks import Ranks
 from impasto.training.run import Run, settled
@@ -30,6 +32,7 @@ def pace(seconds: float, everything: bool, folder: Path) -> float:
     """Photos a second of one training, from its first step to its last with all that goes on in between."""
     options = {"max_minutes": seconds / 60, "start_size": 0, "checkpoint_minutes": 0.5}
     config = settled(make_config({**RECIPES["quick"], **options}))
+    config = replace(config, batch_size=quick_batch(config.precision, config.device))
     painting = square(images.read(assets.folder("paintings") / "flow_field.jpg").pixels, 256, "crop")
     job = Job("flow_field.jpg", "", (), str(folder / "style.safetensors"), "flow_field", "quick", None)
     torch.manual_seed(0)
@@ -37,8 +40,9 @@ def pace(seconds: float, everything: bool, folder: Path) -> float:
     if everything:
         run.go(RunFolder.create(folder / "run", run.job, config, painting), lambda _: None, track=["tensorboard"])
     else:
-        for _ in trainer.train(run.ranks, run.state, run.loss, run.photos, config):
-            pass
+        with kept_memory():
+            for _ in trainer.train(run.ranks, run.state, run.loss, run.photos, config):
+                pass
     return run.state.iteration * config.batch_size / run.state.elapsed
 
 

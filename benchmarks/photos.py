@@ -77,6 +77,7 @@ def train(folder: Path, steps: int) -> None:
     from impasto.core.losses import PerceptualLoss
     from impasto.core.transformer import TransformerNet
     from impasto.training import trainer
+    from impasto.training.allocator import kept_memory
     from impasto.training.fabric import choose_precision, lay_out, make_fabric
     from impasto.training.loss_weights import load_loss_network
     from impasto.training.photos import Photos
@@ -94,7 +95,8 @@ def train(folder: Path, steps: int) -> None:
     loss = lay_out(PerceptualLoss(load_loss_network("pocket"), [torch.rand(1, 3, 256, 256)], config.loss), ranks.fabric)
     state = TrainState(lay_out(TransformerNet(config.network), ranks.fabric), config)
     begun = time.perf_counter()
-    waits = [progress.waited for progress in trainer.train(ranks, state, loss, photos, config)]
+    with kept_memory():
+        waits = [progress.waited for progress in trainer.train(ranks, state, loss, photos, config)]
     seconds = time.perf_counter() - begun
     told = {"starts": starts, "waited": sum(waits[1:]) / seconds, "memory": anonymous_memory(), "steps": len(waits)}
     print(json.dumps(told))

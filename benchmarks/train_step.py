@@ -17,7 +17,6 @@ import argparse
 import contextlib
 import functools
 import itertools
-import os
 import resource
 import statistics
 import subprocess
@@ -27,9 +26,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
-
-# Convolutions prepared for all that is timed here in turns, as those of one training are: oneDNN usually keeps 1024.
-os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "20000")
 
 import torch
 import torch.nn.functional as F
@@ -176,8 +172,9 @@ class Timed:
 
     def run(self) -> None:
         told = subprocess.run(self.command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1]
-        batch, self.peak, *seconds = (float(text) for text in told.split())
+        batch, peak, *seconds = (float(text) for text in told.split())
         self.batch = int(batch)
+        self.peak = max(self.peak, peak)
         self.seconds += seconds
 
     def median(self) -> float:

@@ -22,6 +22,7 @@ from safetensors.numpy import load_file
 
 from impasto.config import RECIPES, flatten, make_config
 from impasto.files import gallery, style_file
+from impasto.training.fabric import choose_precision, quick_batch
 from impasto.workflows import usual_recipe
 from support import Command, photo
 
@@ -275,6 +276,33 @@ def test_photos_smaller_than_the_pieces_of_the_recipe_do_not_grow(
     assert done.returncode == 0, done.stderr
     config = tomllib.loads((run / "config.toml").read_text())
     assert (config["image_size"], config["start_size"]) == (64, 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "drawn", "expected"),
+    [
+        ((), True, quick_batch("auto", "cpu")),
+        (("--precision", "float32"), True, 1),
+        (("--batch-size", "3"), True, 3),
+        ((), False, 1),  # of photos there may be a single one
+    ],
+)
+def test_quick_takes_as_many_photos_a_step_as_the_machine_is_fast_with(
+    options: tuple[str, ...], drawn: bool, expected: int, impasto_here: Command, painting: Path, tmp_path: Path
+) -> None:
+    photo(1).save(tmp_path / "single.jpg")
+    small = ("--image-size", "64", "--style-size", "64", "--start-size", "0", "--workers", "0", "--device", "cpu")
+    command = ["train", painting, "--recipe", "quick", *small, *options, "--max-iterations", "1", "--run-dir", "run"]
+    command += [] if drawn else ["--photos", tmp_path / "single.jpg"]
+    done = impasto_here(*command, "--out", "mine.safetensors", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert tomllib.loads((tmp_path / "run" / "config.toml").read_text())["batch_size"] == expected
+
+
+def test_two_pieces_a_step_only_where_bf16_is_native() -> None:
+    native = choose_precision("auto", "cpu") == "bf16"
+    assert quick_batch("bf16", "cpu") == quick_batch("auto", "cpu") == (2 if native else 1)
+    assert quick_batch("float32", "cpu") == 1
 
 
 BAD = {

@@ -120,8 +120,6 @@ def train(
     from impasto.training.together import Setup, assembled
     from impasto.training.tracking import check_trackers
 
-    if recipe == "quick" and "batch_size" not in options:
-        config = replace(config, batch_size=quick_batch(config.precision, choose_device(config.device)))
     check_trackers(track)
     previews = [Path(photo).absolute() for photo in several(preview)]
     require_few(previews)
@@ -131,6 +129,8 @@ def train(
     folders = [photos] if isinstance(photos, str | os.PathLike) else list(photos)
     if not all(map(os.fspath, folders)):
         raise ImpastoError("--photos is empty; name a folder, or leave it out to train on drawn images")
+    if recipe == "quick" and not folders and "batch_size" not in options:  # photos may be fewer than a larger batch
+        config = replace(config, batch_size=quick_batch(config.precision, choose_device(config.device)))
     job = Job(
         painting=source.name,
         painting_sha256=hashlib.sha256(source.read_bytes()).hexdigest(),
