@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import warnings
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from impasto.config import BackendName
 from impasto.core.transformer import TransformerNet
 from impasto.errors import ImpastoError
 from impasto.files import caches, gallery
+from impasto.files.lock import alone
 from impasto.files.style_file import Style
 from impasto.stylizing import backends
 from impasto.stylizing.backends import BackendWarning, Choice, build, check, choices, make_backend
@@ -282,9 +285,59 @@ def test_a_second_start_finds_the_compiled_model(tmp_path: Path, monkeypatch: py
         openvino_backend.core.cache_clear()
 
 
-def test_the_cache_keeps_the_newest(tmp_path: Path) -> None:
-    import os
+TOGETHER = """
+import sys, numpy as np, impasto
+from impasto.stylizing.openvino_backend import core
+core()
+print("ready", flush=True)
+sys.stdin.readline()
+impasto.load("great_wave-turbo")(np.zeros((32, 32, 3), np.uint8))
+"""
 
+
+def test_processes_that_compile_the_same_at_once_do_not_harm_each_other(tmp_path: Path) -> None:
+    # Without the lock about every fifth round failed: a process killed, or an exception of OpenVINO's.
+    for number in range(4):
+        env = {**os.environ, "IMPASTO_CACHE": str(tmp_path / str(number))}
+        line = [sys.executable, "-W", "error", "-c", TOGETHER]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        processes = [subprocess.Popen(line, env=env, **pipes) for _ in range(3)]
+        assert [process.stdout.readline() for process in processes] == ["ready\n"] * 3
+        for process in processes:
+            process.stdin.write("\n")
+            process.stdin.flush()
+        ends = [(process.communicate(timeout=120)[1], process.returncode) for process in processes]
+        assert ends == [("", 0)] * 3
+
+
+@pytest.mark.parametrize("trouble", ["another process compiles and compiles", "the folder is gone", "it is a file"])
+def test_it_paints_without_the_cache_too(trouble: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from impasto.stylizing import openvino_backend
+
+    monkeypatch.setenv("IMPASTO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(openvino_backend, "PATIENCE", 0.3)
+    openvino_backend.core.cache_clear()
+    try:
+        openvino_backend.core()
+        folder = tmp_path / "cache" / "openvino"
+        held = nullcontext()
+        if trouble.startswith("another"):
+            held = alone(folder, lambda: None)
+        else:
+            folder.rmdir()
+            folder.parent.rmdir()
+            if trouble == "it is a file":
+                folder.parent.write_bytes(b"")
+        with held:
+            made = build(style_of("turbo"), Choice("openvino", "float32", "cpu", ""))
+            photos = np.random.default_rng(3).random((1, 3, 16, 16), np.float32)
+            np.testing.assert_allclose(made(photos, MIX), answer(network_of("turbo"), photos, MIX), atol=1e-5)
+        assert not list(tmp_path.rglob("*.blob"))
+    finally:
+        openvino_backend.core.cache_clear()
+
+
+def test_the_cache_keeps_the_newest(tmp_path: Path) -> None:
     for age in range(5):
         (tmp_path / str(age)).write_bytes(b"x")
         os.utime(tmp_path / str(age), (1000 - age, 1000 - age))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
@@ -16,6 +18,7 @@ import numpy as np
 
 from impasto.config import Precision
 from impasto.files import caches
+from impasto.files.lock import alone
 from impasto.files.style_file import Style
 from impasto.stylizing.backends import Photos
 from impasto.stylizing.graph import draw
@@ -29,6 +32,8 @@ KEPT_BYTES = 1_000_000_000
 """Compiled models are kept for so many kinds of call and, since each holds its planes, so much memory."""
 CACHED_FILES = 64
 """Compiled models on disk, of some hundred kilobytes to a few megabytes each."""
+PATIENCE = 10
+"""Seconds to wait for another process that compiles."""
 BYTES_PER_CHANNEL = {"classic": 9.0, "turbo": 1.5}
 """Measured peak per pixel and channel of the first layer, by body; in float32 it is no more."""
 BYTES_PER_PIXEL = 40
@@ -42,8 +47,8 @@ def core() -> ov.Core:
     found = ov.Core()
     with suppress(OSError):
         folder = caches.folder("openvino")
-        caches.keep_newest(folder, CACHED_FILES)
         found.set_property({"CACHE_DIR": str(folder)})
+        caches.keep_newest(folder, CACHED_FILES)
     return found
 
 
@@ -67,8 +72,24 @@ def compiled(model: ov.Model, precision: Precision, streams: int = 1) -> list[ov
     # OpenVINO takes bf16 by itself where the CPU has it, so float32 must be asked for.
     hint = "bf16" if precision == "bf16" else "f32"
     hints = {"INFERENCE_PRECISION_HINT": hint, "NUM_STREAMS": streams, "ENABLE_CPU_PINNING": False}
-    ready = core().compile_model(model, "CPU", hints)
+    ready = _from_cache(model, hints)
     return [ready.create_infer_request() for _ in range(streams)]
+
+
+def _from_cache(model: ov.Model, hints: dict[str, Any]) -> ov.CompiledModel:
+    """`model` as it was kept on disk, or compiled and then kept; only compiled where the disk fails."""
+    folder = core().get_property("CACHE_DIR")
+    if folder:
+        end = time.monotonic() + PATIENCE
+
+        def waiting() -> None:
+            if time.monotonic() > end:
+                raise TimeoutError
+
+        # OpenVINO writes a file under its last name, and who reads it meanwhile is killed (SIGBUS).
+        with suppress(OSError, RuntimeError), alone(Path(folder), waiting):
+            return core().compile_model(model, "CPU", hints)
+    return core().compile_model(model, "CPU", {**hints, "CACHE_DIR": ""})
 
 
 class OpenVinoBackend:
