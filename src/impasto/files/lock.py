@@ -12,6 +12,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 
+class BusyError(Exception):
+    """Another process has been at it for too long."""
+
+
 @contextmanager
 def alone(target: Path, waiting: Callable[[], None]) -> Iterator[None]:
     """Of all processes, only one at a time is inside for the same `target`; `waiting` is called while another is.
@@ -38,6 +42,17 @@ def alone(target: Path, waiting: Callable[[], None]) -> Iterator[None]:
         with suppress(OSError):  # Windows keeps a file that another process waits for
             path.unlink()
         handle.close()
+
+
+def patient(seconds: float) -> Callable[[], None]:
+    """For `alone` to call while it waits: raises BusyError when so many seconds are over, from now on."""
+    end = time.monotonic() + seconds
+
+    def waiting() -> None:
+        if time.monotonic() > end:
+            raise BusyError
+
+    return waiting
 
 
 def hold(path: Path) -> BinaryIO | None:

@@ -37,9 +37,9 @@ def main(folder: Path, styles: Path) -> int:
     with StopRequest() as stop:
         threading.Thread(target=_stop_with_the_server, daemon=True).start()
         try:
-            with lock.alone(folder / records.LOCK, _impatient(time.monotonic() + PATIENCE)):
+            with lock.alone(folder / records.LOCK, lock.patient(PATIENCE)):
                 records.write(folder / records.OUTCOME, _outcome(Desk(folder, styles, stop)))
-        except _BusyError:
+        except lock.BusyError:
             return records.BUSY
     return 0
 
@@ -110,18 +110,6 @@ def _give_way() -> None:
             os.nice(NICENESS)
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500")
-
-
-class _BusyError(Exception):
-    """Another process is at the job."""
-
-
-def _impatient(until: float) -> Callable[[], None]:
-    def wait() -> None:
-        if time.monotonic() > until:
-            raise _BusyError
-
-    return wait
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,7 +17,7 @@ import numpy as np
 
 from impasto.config import Precision
 from impasto.files import caches
-from impasto.files.lock import alone
+from impasto.files.lock import BusyError, alone, patient
 from impasto.files.style_file import Style
 from impasto.stylizing.backends import Photos
 from impasto.stylizing.graph import draw
@@ -80,14 +79,8 @@ def _from_cache(model: ov.Model, hints: dict[str, Any]) -> ov.CompiledModel:
     """`model` as it was kept on disk, or compiled and then kept; only compiled where the disk fails."""
     folder = core().get_property("CACHE_DIR")
     if folder:
-        end = time.monotonic() + PATIENCE
-
-        def waiting() -> None:
-            if time.monotonic() > end:
-                raise TimeoutError
-
         # OpenVINO writes a file under its last name, and who reads it meanwhile is killed (SIGBUS).
-        with suppress(OSError, RuntimeError), alone(Path(folder), waiting):
+        with suppress(BusyError, OSError, RuntimeError), alone(Path(folder), patient(PATIENCE)):
             return core().compile_model(model, "CPU", hints)
     return core().compile_model(model, "CPU", {**hints, "CACHE_DIR": ""})
 
